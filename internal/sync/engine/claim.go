@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
+)
+
+// maxCandidates bounds the search for a free name.
+const maxCandidates = 10_000
+
+// Claim gives new unique names: first to objects that exist, in the order of
+// their ids, then to newborns, in the order of the entries that found them, as
+// people expect (CLAIM-5). A name is kept while
+// its wish is unchanged; only the winning contributor's wish is claimed; a name
+// that was ever given belongs to its object.
+func (d *Decider) Claim(v View) error {
+	ids := make([]object.ID, 0, len(d.order))
+	for id, x := range d.life {
+		if len(x.wish) > 0 && x.typ != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, d.compareClaims)
+	for part := range slices.Chunk(ids, chunk) {
+		var need Need
+		for _, id := range part {
+			x := d.life[id]
+			for _, w := range x.wish {
+				need.Names = append(need.Names, d.name(x.typ, w.Attr, w.Wish))
+			}
+		}
+		need.Objects = part
+		for _, id := range part {
+			need.Entries = append(need.Entries, d.life[id].entries...)
+		}
+		if err := v.Load(need); err != nil {
+			return err
+		}
+		for _, id := range part {
+			if err := d.claimFor(v, id); err != nil {
+				return err
+			}
+		}
+		v.Forget()
+	}
+	return nil
+}
+
+func (d *Decider) compareClaims(a, b object.ID) int {
+	x, y := d.life[a], d.life[b]
+	switch newA, newB := x.stored == "", y.stored == ""; {
+	case newA && newB:
+		return cmp.Or(x.founder.rank-y.founder.rank, compareText(x.founder.anchor, y.founder.anchor), a.Compare(b))
+	case newA:
+		return 1
+	case newB:
+		return -1
+	}
+	return a.Compare(b)
+}
+
+func (d *Decider) name(typ, attr, value string) Name {
+	folded := false
+	if t := d.set.Types[typ]; t != nil && t.Attributes[attr] != nil {
+		folded = t.Attributes[attr].Folded
+	}
+	return Name{typ, attr, object.Key(object.Str(value), folded)}
+}
+
+// claimFor gives one object its names; what it cannot get is left out, with a
+// fault.
+func (d *Decider) claimFor(v View, id object.ID) error {
+	x := d.life[id]
+	given := x.wish[:0]
+	for _, w := range x.wish {
+		name, err := d.freeName(v, id, x.typ, w)
+		if err != nil {
+			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: w.Attr + ": " + err.Error()})
+			continue
+		}
+		if name == "" {
+			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: "no free name for " + w.Wish + " after many candidates; give unique() a candidate that differs more"})
+			continue
+		}
+		w.Name = name
+		d.names[d.name(x.typ, w.Attr, name)] = id
+		given = append(given, w)
+	}
+	x.wish = given
+	return nil
+}
+
+// freeName tries the wish and then the candidates.
+func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) (string, error) {
+	u, in := d.uniqueFlow(v, id, typ, w.Attr)
+	candidate := w.Wish
+	for n := int64(1); n <= maxCandidates; n++ {
+		if n > 1 {
+			if u == nil {
+				return "", nil
+			}
+			var err error
+			if candidate, err = u.Candidate(in, w.Wish, n); err != nil {
+				return "", err
+			}
+			if err := v.Load(Need{Names: []Name{d.name(typ, w.Attr, candidate)}}); err != nil {
+				return "", err
+			}
+		}
+		key := d.name(typ, w.Attr, candidate)
+		if owner, ok := d.names[key]; ok && owner != id {
+			continue
+		}
+		if owner, ok := v.Claimant(key); !ok || owner == id {
+			return candidate, nil
+		}
+	}
+	return "", nil
+}
+
+// uniqueFlow returns the flow that won the wish, and its input.
+func (d *Decider) uniqueFlow(v View, id object.ID, typ, attr string) (*rules.Unique, rules.Input) {
+	w := &worker{Decider: d, v: v, hubs: map[object.ID]*hub{}}
+	h := &hub{id: id, x: d.life[id], stored: v.Object(id), same: true}
+	p := d.inbound(typ, w.entries(h, free), h.stored, nil)
+	o, _, ok := p.origin(attr)
+	if !ok {
+		return nil, nil
+	}
+	f := d.set.flow[[2]string{o.Rule, attr}]
+	for _, e := range w.entries(h, free) {
+		if f != nil && e.ID == o.Entry {
+			return f.Unique, d.entryInput(e, nil)
+		}
+	}
+	return nil, nil
+}

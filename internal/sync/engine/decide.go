@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"slices"
+
+	"muster/internal/base/object"
+)
+
+// Objects lists the objects that the plan decides, after Link and Claim: those
+// it touches and those to whom a change of theirs matters. It asks the view who
+// refers to them.
+func (d *Decider) Objects(v View) ([]object.ID, error) {
+	if err := d.namers(v); err != nil {
+		return nil, err
+	}
+	d.markSplit()
+	return slices.Clone(d.order), nil
+}
+
+// namers touches the objects that name an entry whose link changes, or any
+// entry of an object that comes or goes: their references appear or go.
+func (d *Decider) namers(v View) error {
+	l := &linker{Decider: d, v: v, tried: map[object.ID]bool{}}
+	changed := make([]object.ID, 0, len(d.moved))
+	for ids := range slices.Chunk(d.moved, chunk) {
+		if err := v.Load(Need{Entries: ids}); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			e := v.Entry(id)
+			if e != nil && !d.trig.All[e.Connector] && (e.Link != d.linkOf(id, e.Link, free) || e.Link != d.linkOf(id, e.Link, held)) {
+				changed = append(changed, id)
+			}
+		}
+		v.Forget()
+	}
+	for ids := range slices.Chunk(slices.Clone(d.order), chunk) {
+		if err := d.loadTouchedInto(v, ids); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			x := d.life[id]
+			if (x.typ != "") == (x.stored != "") && x.held == (x.stored != "") {
+				continue
+			}
+			for _, e := range l.entriesOf(id) {
+				if e != nil && !d.trig.All[e.Connector] {
+					changed = append(changed, e.ID)
+				}
+			}
+		}
+		v.Forget()
+	}
+	sortIDs(&changed)
+	return l.touchAll(changed, func(ids []object.ID) Need { return Need{Namers: ids} }, v.Namers)
+}
+
+// touchAll touches the objects that who names for each of the ids.
+func (l *linker) touchAll(ids []object.ID, need func([]object.ID) Need, who func(object.ID) []object.ID) error {
+	for part := range slices.Chunk(ids, chunk) {
+		if err := l.v.Load(need(part)); err != nil {
+			return err
+		}
+		var found []object.ID
+		for _, id := range part {
+			found = append(found, who(id)...)
+		}
+		sortIDs(&found)
+		if err := l.touchObjects(found); err != nil {
+			return err
+		}
+		l.v.Forget()
+	}
+	return nil
+}
+
+// touchObjects makes existing objects part of the plan after linking is done.
+func (l *linker) touchObjects(ids []object.ID) error {
+	ids = slices.DeleteFunc(ids, func(id object.ID) bool { return l.life[id] != nil })
+	if err := l.v.Load(Need{Objects: ids}); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if o := l.v.Object(id); o != nil {
+			l.life[id] = &life{typ: o.Type, stored: o.Type, held: true}
+			l.order = append(l.order, id)
+		}
+	}
+	return nil
+}
+
+// markSplit notes whether some life differs between the free and the held
+// decision, so that others may too.
+func (d *Decider) markSplit() {
+	d.split = len(d.holds) > 0
+	for _, x := range d.life {
+		if x.held != (x.typ != "") {
+			d.split = true
+			return
+		}
+	}
+}
+
+// Tally is what one batch decided.
+type Tally struct {
+	Verdicts  []*Verdict
+	Again     []object.ID // objects that a change of these may reach, not yet in the plan
+	counted   []counted
+	protected []protected
+}
+
+type protected struct {
+	counted
+	name string
+}
+
+// Batch decides some of the plan's objects. It may be called at the same time
+// for different objects with different views.
+func (d *Decider) Batch(v View, ids []object.ID) (*Tally, error) {
+	w := &worker{Decider: d, v: v, hubs: make(map[object.ID]*hub, 2*len(ids))}
+	if err := w.load(ids); err != nil {
+		return nil, err
+	}
+	t := &Tally{Verdicts: make([]*Verdict, 0, len(ids))}
+	var reach []object.ID
+	for _, id := range ids {
+		vd := w.verdict(id)
+		t.Verdicts = append(t.Verdicts, vd)
+		h := w.hubs[id]
+		if vd.Unit != nil && len(vd.Faults) == 0 {
+			w.count(t, h, vd.Unit)
+		}
+		if w.reaches(h, vd) {
+			reach = append(reach, id)
+		}
+	}
+	err := w.referrers(t, reach)
+	v.Forget()
+	return t, err
+}
+
+// count adds what guards count in the unit; in a protected population each
+// dangerous change is held by itself.
+func (w *worker) count(t *Tally, h *hub, u *Unit) {
+	cs := w.countChanges(h, u)
+	if len(cs) == 0 {
+		return
+	}
+	name := w.protectedBy(h)
+	for _, c := range cs {
+		if name != "" && dangerous[c.count.Kind] {
+			t.protected = append(t.protected, protected{c, name})
+			continue
+		}
+		t.counted = append(t.counted, c)
+	}
+}
+
+// reaches reports that others may have to be decided again: who reads a value
+// that changes, or refers to an account that comes or goes.
+func (w *worker) reaches(h *hub, vd *Verdict) bool {
+	if h.stored == nil || w.trigAll() {
+		return false
+	}
+	look := func(cs []Change) bool {
+		for i := range cs {
+			switch c := &cs[i]; c.Op {
+			case AddAccount, DropAccount, CutAccount, Death:
+				if w.set.anyRefs {
+					return true
+				}
+			case SetValue, AddRef, DropRef:
+				if len(w.set.through) > 0 {
+					return true
+				}
+			default:
+			}
+		}
+		return false
+	}
+	return vd.Unit != nil && look(vd.Unit.Changes) || look(vd.Waiting)
+}
+
+// trigAll reports that every object is being decided, so that nobody is to be
+// looked for.
+func (w *worker) trigAll() bool { return w.trig.All[""] }
+
+// referrers lists who refers to the objects and is not in the plan yet.
+func (w *worker) referrers(t *Tally, ids []object.ID) error {
+	for part := range slices.Chunk(ids, chunk) {
+		if err := w.v.Load(Need{Referrers: part}); err != nil {
+			return err
+		}
+		for _, id := range part {
+			for _, r := range w.v.Referrers(id) {
+				if w.life[r] == nil {
+					t.Again = append(t.Again, r)
+				}
+			}
+		}
+	}
+	sortIDs(&t.Again)
+	return nil
+}
+
+// Extend makes further objects part of the plan: those that Batch said its
+// changes may reach. It returns those that are new.
+func (d *Decider) Extend(v View, ids []object.ID) ([]object.ID, error) {
+	sortIDs(&ids)
+	from := len(d.order)
+	l := &linker{Decider: d, v: v}
+	if err := l.touchObjects(ids); err != nil {
+		return nil, err
+	}
+	v.Forget()
+	return slices.Clone(d.order[from:]), nil
+}
+
+// load loads what deciding the objects reads: the objects with their entries,
+// the links of whom the entries name, and the far ends of references.
+func (w *worker) load(ids []object.ID) error {
+	if err := w.loadTouchedInto(w.v, ids); err != nil {
+		return err
+	}
+	targets, err := w.loadLinks(ids)
+	if err != nil || len(targets) == 0 {
+		return err
+	}
+	var touched, others []object.ID
+	for _, t := range targets {
+		if w.life[t] != nil {
+			touched = append(touched, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	if len(w.set.through) == 0 {
+		touched = slices.DeleteFunc(touched, func(t object.ID) bool {
+			_, known := w.life[t].ends.get(0, free)
+			return known
+		})
+	}
+	if err := w.loadTouchedInto(w.v, touched); err != nil {
+		return err
+	}
+	if len(w.set.through) > 0 {
+		if err := w.v.Load(Need{Objects: others}); err != nil {
+			return err
+		}
+	}
+	if _, err := w.loadLinks(touched); err != nil {
+		return err
+	}
+	return w.v.Load(Need{Accounts: others})
+}
+
+// loadLinks loads the links of all entries that the objects' entries name, and
+// returns the objects at the far ends.
+func (w *worker) loadLinks(ids []object.ID) ([]object.ID, error) {
+	var entries, targets []object.ID
+	each := func(id object.ID, fn func(object.Attrs)) {
+		h := w.hub(id)
+		for m := free; m <= held; m++ {
+			for _, e := range w.entries(h, m) {
+				fn(e.Image)
+				for i := range e.Pending {
+					if t := e.Pending[i].Target; !t.IsZero() {
+						targets = append(targets, t)
+					}
+				}
+			}
+			if h.same {
+				break
+			}
+		}
+		if h.stored != nil {
+			for _, e := range w.v.EntriesOf(id) {
+				fn(e.Image)
+			}
+		}
+	}
+	for _, id := range ids {
+		each(id, func(a object.Attrs) { entries = appendRefs(entries, a) })
+	}
+	sortIDs(&entries)
+	if err := w.v.Load(Need{Links: entries}); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		stored := w.v.LinkOf(e)
+		for m := free; m <= held; m++ {
+			if t := w.linkOf(e, stored, m); !t.IsZero() {
+				targets = append(targets, t)
+			}
+		}
+		if !stored.IsZero() {
+			targets = append(targets, stored)
+		}
+	}
+	for _, id := range ids {
+		h := w.hub(id)
+		if h.stored != nil {
+			targets = appendRefs(targets, h.stored.Attrs)
+		}
+		for _, hd := range w.allHolds(id) {
+			if !hd.Target.Ref.IsZero() {
+				targets = append(targets, hd.Target.Ref)
+			}
+		}
+	}
+	sortIDs(&targets)
+	return targets, nil
+}
+
+func appendRefs(ids []object.ID, a object.Attrs) []object.ID {
+	for _, x := range a {
+		if x.Values.First().Kind() != object.Ref {
+			continue
+		}
+		for _, v := range x.Values {
+			ids = append(ids, refID(v))
+		}
+	}
+	return ids
+}
+
+// Result is a whole plan, decided in one go: for small plans and for tests.
+// Large plans are decided batch by batch, to the same effect.
+type Result struct {
+	Verdicts []*Verdict // in the order of objects
+	NewHolds []*Hold
+	Tripped  []Tripped
+	Queued   []*Queued
+	Faults   []ObjectFault
+	Rounds   int
+}
+
+// Whole decides a plan in one go, batches of size objects at a time.
+func (d *Decider) Whole(v View, size int) (*Result, error) {
+	r := &Result{}
+	for {
+		r.Rounds++
+		tallies, err := d.round(v, size)
+		if err != nil {
+			return nil, err
+		}
+		tripped, again := d.Judge(tallies)
+		r.Tripped = append(r.Tripped, tripped...)
+		if again {
+			continue
+		}
+		for _, t := range tallies {
+			r.Verdicts = append(r.Verdicts, t.Verdicts...)
+		}
+		slices.SortFunc(r.Verdicts, func(a, b *Verdict) int { return a.Object.Compare(b.Object) })
+		r.NewHolds, r.Queued, r.Faults = d.NewHolds(), d.Queue(), d.faults
+		return r, nil
+	}
+}
+
+// round runs all passes once.
+func (d *Decider) round(v View, size int) ([]*Tally, error) {
+	if err := d.Link(v); err != nil {
+		return nil, err
+	}
+	if err := d.Claim(v); err != nil {
+		return nil, err
+	}
+	todo, err := d.Objects(v)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Tally
+	for len(todo) > 0 {
+		var again []object.ID
+		for ids := range slices.Chunk(todo, size) {
+			t, err := d.Batch(v, ids)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, t)
+			again = append(again, t.Again...)
+		}
+		if todo, err = d.Extend(v, again); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Queue lists the entries that wait for a person, in order.
+func (d *Decider) Queue() []*Queued {
+	out := make([]*Queued, 0, len(d.queued))
+	for _, q := range d.queued {
+		out = append(out, q)
+	}
+	slices.SortFunc(out, func(a, b *Queued) int { return a.Entry.Compare(b.Entry) })
+	return out
+}
+
+// Faults lists rules that failed while linking.
+func (d *Decider) Faults() []ObjectFault { return d.faults }

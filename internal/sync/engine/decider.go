@@ -1,0 +1,276 @@
+// Package engine decides. Given a view of the connector spaces and the
+// metaverse, the rules, and what moved, it says what must change and why, as
+// units of a plan: one metaverse object each with all that follows for it.
+//
+// Deciding goes in passes. Link decides who exists and who belongs together.
+// Claim gives new unique names. Decide computes the values of each object and
+// the wanted state of its accounts, twice: free, as if nothing were held, and
+// held. References follow edge by edge. Guards judge the whole plan and write
+// holds; then it is decided again until nothing is added.
+//
+// The package has no clock, no network, no store, no randomness and starts no
+// goroutine: equal inputs give equal plans. It never looks at what is outside
+// the view it was given.
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/space"
+)
+
+// Trigger is why we decide.
+type Trigger struct {
+	Now time.Time // the deciding clock, which never goes back
+	// Entries moved since they were decided last, in the order of connectors
+	// and anchors; queued entries are among them. A full run names all.
+	Entries []object.ID
+	// Objects are to be decided again: marked, due, waiting. A full run names
+	// all.
+	Objects []object.ID
+	// All holds connectors of which Entries names every entry, so that nobody
+	// needs to look for who names them.
+	All map[string]bool
+	// Window is what guards have to know of the last 24 hours.
+	Window Window
+}
+
+// Decider decides one plan. Link and Claim come first; then Batch may be called
+// for any part of Objects, in any order, also at the same time with a view
+// each.
+type Decider struct {
+	set  *index
+	trig Trigger
+	now  time.Time
+
+	link   map[object.ID]object.ID // free links that differ from the accepted ones
+	eff    map[object.ID]object.ID // held links that differ from the free ones
+	life   map[object.ID]*life     // objects the plan touches
+	order  []object.ID             // the same, in the order they were touched
+	keyed  map[Key][]object.ID     // touched objects by the keys the plan leaves them
+	stale  map[Key]bool            // keys whose unlinked entries must be tried again
+	names  map[Name]object.ID      // unique names given in this plan
+	queued map[object.ID]*Queued
+	holds  map[object.ID][]*Hold // written by guards in this plan
+	faults []ObjectFault
+
+	dirty  map[object.ID]bool // entries of the trigger that are linked and may be cut
+	moved  []object.ID        // entries whose link the plan changes, in order
+	before map[object.ID]object.ID
+	split  bool // some life differs between the decisions
+}
+
+// life is what the plan knows of an object it touches.
+type life struct {
+	typ     string      // "" when the free decision ends it
+	stored  string      // its accepted type; "" for a newborn
+	held    bool        // it lives in the held decision
+	entries []object.ID // freely linked entries, once they differ from the accepted ones
+	linked  bool        // entries is valid
+	keys    []Key
+	wish    []metaverse.Claim // new wishes for unique names, then the names given
+	founder founder           // of a newborn: who founds it
+	due     time.Time         // when a kept entry of it will be cut
+	ends    ends              // accounts wanted, once decided
+}
+
+// founder is the entry that founds an object, by its place in the order.
+type founder struct {
+	rank   int
+	anchor string
+}
+
+// Begin prepares a decision. The rules must have been checked.
+func Begin(set *rules.Set, trig Trigger) *Decider {
+	d := &Decider{set: newIndex(set), trig: trig, now: trig.Now, holds: map[object.ID][]*Hold{}}
+	d.reset()
+	return d
+}
+
+// reset forgets the passes but keeps the holds that guards wrote.
+func (d *Decider) reset() {
+	d.link, d.eff, d.before = map[object.ID]object.ID{}, map[object.ID]object.ID{}, map[object.ID]object.ID{}
+	d.life, d.order = map[object.ID]*life{}, nil
+	d.keyed, d.stale = map[Key][]object.ID{}, map[Key]bool{}
+	d.names, d.queued = map[Name]object.ID{}, map[object.ID]*Queued{}
+	d.dirty, d.moved, d.faults = map[object.ID]bool{}, nil, nil
+}
+
+// mode says which of the two decisions is meant.
+type mode uint8
+
+const (
+	free mode = iota // as if nothing were held
+	held             // what the plan will do
+)
+
+// linkOf returns the object that the entry is linked to in the mode; stored is
+// its accepted link.
+func (d *Decider) linkOf(entry, stored object.ID, m mode) object.ID {
+	if m == held {
+		if l, ok := d.eff[entry]; ok {
+			return l
+		}
+	}
+	if l, ok := d.link[entry]; ok {
+		return l
+	}
+	return stored
+}
+
+// setLink changes the free link of e.
+func (d *Decider) setLink(e *space.Entry, to object.ID) {
+	if _, ok := d.before[e.ID]; !ok {
+		d.before[e.ID] = e.Link
+		d.moved = append(d.moved, e.ID)
+	}
+	if to == e.Link {
+		delete(d.link, e.ID)
+		return
+	}
+	d.link[e.ID] = to
+}
+
+// alive reports that the object exists in the mode. stored tells whether it
+// exists now; it is asked only for untouched objects.
+func (d *Decider) alive(id object.ID, m mode, stored func() bool) bool {
+	l := d.life[id]
+	if l == nil {
+		return stored()
+	}
+	if m == held {
+		return l.held
+	}
+	return l.typ != ""
+}
+
+// typeOf returns the object's type in the mode, "" when it does not exist.
+func (d *Decider) typeOf(id object.ID, stored *metaverse.Object, m mode) string {
+	l := d.life[id]
+	switch {
+	case l == nil && stored == nil:
+		return ""
+	case l == nil:
+		return stored.Type
+	case m == free || l.typ != "" && l.held:
+		return l.typ
+	case l.held:
+		return l.stored
+	}
+	return ""
+}
+
+// index is the rule set, arranged for the questions that the passes ask.
+type index struct {
+	*rules.Set
+	rank     map[string]int                 // connector → its place in the order
+	recall   map[string]bool                // connectors whose vanished entries are cut at once
+	inbound  map[[2]string][]*rules.Inbound // by connector and entry type
+	outbound map[string][]*rules.Outbound   // by object type
+	governed map[[2]string]bool             // by object type and connector: a rule decides existence
+	founding map[[2]string]bool             // by object type and connector: a rule projects
+	keys     map[string][]*rules.Attribute  // by type: attributes that joins look up
+	unique   map[string][]*rules.Attribute
+	flow     map[[2]string]*rules.Inflow // by rule and attribute
+	through  map[string]bool             // object types of which some outbound rule reads through a reference
+	bit      map[string]int              // connector → its bit in ends
+	anyRefs  bool
+}
+
+func newIndex(s *rules.Set) *index {
+	x := &index{Set: s, rank: map[string]int{}, inbound: map[[2]string][]*rules.Inbound{},
+		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
+		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
+		through: map[string]bool{}, bit: map[string]int{}}
+	for i, c := range s.Connectors {
+		x.rank[c.Name] = i
+	}
+	for _, r := range s.Inbound {
+		k := [2]string{r.Connector, r.From}
+		x.inbound[k] = append(x.inbound[k], r)
+		if r.Project {
+			x.founding[[2]string{r.To, r.Connector}] = true
+		}
+		for i := range r.Flows {
+			x.flow[[2]string{r.Name, r.Flows[i].Attr}] = &r.Flows[i]
+		}
+	}
+	for _, r := range s.Outbound {
+		x.addOutbound(r)
+	}
+	for name, t := range s.Types {
+		for _, a := range t.Attributes {
+			if a.Key {
+				x.keys[name] = append(x.keys[name], a)
+			}
+			if a.Unique {
+				x.unique[name] = append(x.unique[name], a)
+			}
+		}
+		byName := func(a, b *rules.Attribute) int { return compareText(a.Name, b.Name) }
+		slices.SortFunc(x.keys[name], byName)
+		slices.SortFunc(x.unique[name], byName)
+	}
+	return x
+}
+
+func (x *index) addOutbound(r *rules.Outbound) {
+	x.outbound[r.From] = append(x.outbound[r.From], r)
+	if r.Exists != nil {
+		x.governed[[2]string{r.From, r.Connector}] = true
+	}
+	if _, ok := x.bit[r.Connector]; !ok {
+		x.bit[r.Connector] = len(x.bit)
+	}
+	reads := func(e rules.Expr) {
+		if e == nil {
+			return
+		}
+		for _, rd := range e.Reads() {
+			if rd.Ref != "" {
+				x.through[r.From] = true
+			}
+		}
+	}
+	reads(r.Exists)
+	reads(r.DN)
+	for _, f := range r.Flows {
+		reads(f.Value)
+		x.anyRefs = x.anyRefs || f.Ref
+	}
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// counts reports that a link to the connector keeps an object of the type
+// alive: accounts that we create ourselves do not, unless their system also
+// founds objects.
+func (x *index) counts(typ, conn string) bool {
+	k := [2]string{typ, conn}
+	if t := x.Types[typ]; t != nil && t.Ignore[conn] {
+		return false
+	}
+	return !x.governed[k] || x.founding[k]
+}
+
+// fault records a rule that failed on an entry or object.
+func fault(code string, e *space.Entry, rule string, err error) ObjectFault {
+	f := ObjectFault{Code: code, Rule: rule, Message: fmt.Sprint(err)}
+	if e != nil {
+		f.Connector, f.Anchor = e.Connector, e.Anchor
+	}
+	return f
+}

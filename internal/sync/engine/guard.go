@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/space"
+)
+
+// Window is what guards have to know of the moving 24 hours.
+type Window struct {
+	// Accepted counts the changes already accepted in the window that nobody
+	// approved.
+	Accepted map[Count]int
+	// Linked counts the accounts linked when the window opened, Attr being "";
+	// for Removals, the references in each attribute of those accounts.
+	Linked map[Count]int
+}
+
+// Count names what is counted.
+type Count struct {
+	Connector, Type string
+	Kind            rules.GuardKind
+	Attr            string // for Blanks, Overwrites and Removals: each attribute by itself
+}
+
+// linked is the number of which the guard takes its percentage.
+func (w *Window) linked(k Count) int {
+	if k.Kind != rules.Removals {
+		k.Kind, k.Attr = 0, ""
+	}
+	return w.Linked[k]
+}
+
+// counted is one change that a guard counts, with what would hold it back.
+type counted struct {
+	object object.ID
+	count  Count
+	holds  []Target
+	refuse []object.Values
+}
+
+// Tripped is a guard that tripped, in the terms in which it is told.
+type Tripped struct {
+	Guard    rules.Guard
+	Attr     string  // of which attribute, where each is counted by itself
+	Proposed int     // by this plan, not approved
+	Accepted int     // before, within the window
+	Linked   int     // of so many
+	Percent  float64 // proposed and accepted, of linked
+	Objects  int     // how many objects wait because of it
+}
+
+// String says in words what the guard saw.
+func (t *Tripped) String() string {
+	what := rules.GuardKinds[t.Guard.Kind]
+	s := fmt.Sprintf("%d %s of %s in %s", t.Proposed, what, t.Guard.Type, t.Guard.Connector)
+	if t.Attr != "" {
+		s = fmt.Sprintf("%d %s of %s of %s in %s", t.Proposed, what, t.Attr, t.Guard.Type, t.Guard.Connector)
+	}
+	if t.Accepted > 0 {
+		s += fmt.Sprintf(", and %d in the last 24 hours", t.Accepted)
+	}
+	return s + fmt.Sprintf(": %.1f %% of %d; the guard lets through %d and %.4g %%", t.Percent, t.Linked, t.Guard.Count, t.Guard.Percent)
+}
+
+// countChanges lists what guards count in the object's unit.
+func (w *worker) countChanges(h *hub, u *Unit) []counted {
+	var out []counted
+	approved := w.v.Approved(h.id)
+	dies := w.hubType(h, held) == ""
+	disabled := map[string]bool{}
+	for i := range u.Changes {
+		c := &u.Changes[i]
+		if c.Connector == "" || approved[ChangeHash(h.id, c)] {
+			continue
+		}
+		if x, ok := w.countChange(h, u, c, dies); ok {
+			out = append(out, x)
+		}
+		if (c.Op == SetAccount) && !disabled[c.Connector] {
+			disabled[c.Connector] = true
+			if x, ok := w.countDisable(h, c.Connector); ok {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+func (w *worker) countChange(h *hub, u *Unit, c *Change, dies bool) (counted, bool) {
+	e := w.account(h, c.Connector, held)
+	if e == nil || !e.Seen && c.Op != DropAccount {
+		return counted{}, false
+	}
+	x := counted{object: h.id, count: Count{Connector: c.Connector, Type: e.Type}}
+	target := Target{Object: h.id, Connector: c.Connector, Kind: AccountValue, Name: c.Name}
+	refused := c.After
+	switch c.Op {
+	case DropAccount, CutAccount:
+		x.count.Kind = rules.Deletes
+		target.Kind, target.Name, refused = AccountLife, "", nil
+		if dies {
+			target = Target{Object: h.id, Kind: WholeObject}
+		}
+	case Rename:
+		if len(c.Before) == 0 {
+			return counted{}, false
+		}
+		x.count.Kind = rules.Renames
+		target.Name = space.Name
+	case SetAccount:
+		if len(c.Before) == 0 {
+			return counted{}, false
+		}
+		x.count.Kind, x.count.Attr = rules.Overwrites, c.Name
+		if len(c.After) == 0 {
+			x.count.Kind = rules.Blanks
+		}
+	case DropAccountRef:
+		x.count.Kind, x.count.Attr = w.refKind(u, c, e.Type), c.Name
+		target.Kind, target.Ref = AccountRef, c.Target
+	default:
+		return counted{}, false
+	}
+	x.holds, x.refuse = []Target{target}, []object.Values{refused}
+	return x, true
+}
+
+// refKind says as what the loss of a reference counts: a reference of one value
+// counts as a value (GUARD-8).
+func (w *worker) refKind(u *Unit, c *Change, typ string) rules.GuardKind {
+	for _, x := range w.set.Connectors {
+		if x.Name != c.Connector {
+			continue
+		}
+		t, _ := x.Schema.Type(typ)
+		if a, ok := t.Attribute(c.Name); !ok || a.Multi {
+			return rules.Removals
+		}
+	}
+	for i := range u.Changes {
+		if d := &u.Changes[i]; d.Op == AddAccountRef && d.Connector == c.Connector && d.Name == c.Name {
+			return rules.Overwrites
+		}
+	}
+	return rules.Blanks
+}
+
+// countDisable reports whether the unit makes the account disabled; what holds
+// it back are the values that make it so.
+func (w *worker) countDisable(h *hub, conn string) (counted, bool) {
+	a, e := w.accountFor(h, conn, held), w.account(h, conn, held)
+	if a.rule == nil || a.rule.Disabled == nil || e == nil || !e.Seen {
+		return counted{}, false
+	}
+	before := e.Image.Clone()
+	for i := range e.Pending {
+		if p := &e.Pending[i]; p.Target.IsZero() && p.Name[0] != '@' {
+			before.Put(p.Name, p.Want)
+		}
+	}
+	after := before.Clone()
+	for _, v := range a.values {
+		if !v.initial {
+			after.Put(v.name, v.values)
+		}
+	}
+	was, err1 := truth(a.rule.Disabled, &input{now: w.now, account: before})
+	is, err2 := truth(a.rule.Disabled, &input{now: w.now, account: after})
+	if err1 != nil || err2 != nil || was || !is {
+		return counted{}, false
+	}
+	x := counted{object: h.id, count: Count{Connector: conn, Type: e.Type, Kind: rules.Disables}}
+	for _, c := range object.Diff(before, after) {
+		if slices.ContainsFunc(a.rule.Disabled.Reads(), func(r rules.Read) bool { return r.Attr == c.Name }) {
+			x.holds = append(x.holds, Target{Object: h.id, Kind: AccountValue, Connector: conn, Name: c.Name})
+			x.refuse = append(x.refuse, c.After)
+		}
+	}
+	return x, len(x.holds) > 0
+}
+
+// protectedBy names the protected population that the object belongs to.
+func (w *worker) protectedBy(h *hub) string {
+	if h.stored == nil {
+		return ""
+	}
+	for _, p := range w.set.Protected {
+		if p.Type != h.stored.Type {
+			continue
+		}
+		if ok, err := truth(p.If, &input{now: w.now, mv: h.stored.Attrs}); err == nil && ok {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// Judge lets the guards judge the whole plan: counted holds what Batch counted.
+// It returns the guards that tripped; their holds are written into the
+// decision, which must then be decided again. Each round judges the whole plan
+// and writes all its holds at once; holds only grow, so this ends.
+func (d *Decider) Judge(tallies []*Tally) (tripped []Tripped, again bool) {
+	proposed := map[Count]int{}
+	var all []counted
+	for _, t := range tallies {
+		for _, c := range t.counted {
+			proposed[c.count]++
+		}
+		all = append(all, t.counted...)
+		for _, p := range t.protected {
+			again = d.write(p.counted, Hold{Why: "protect", Cause: "protected: " + p.name}) || again
+		}
+	}
+	for _, k := range sortedCounts(proposed) {
+		g, ok := d.guardFor(k)
+		if t := d.measure(g, k, proposed[k]); ok && t.trips() {
+			if d.holdAll(&t, k, all) {
+				tripped, again = append(tripped, t), true
+			}
+		}
+	}
+	if again {
+		d.reset()
+	}
+	return tripped, again
+}
+
+func sortedCounts(m map[Count]int) []Count {
+	out := make([]Count, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(compareText(a.Connector, b.Connector), compareText(a.Type, b.Type), cmp.Compare(a.Kind, b.Kind), compareText(a.Attr, b.Attr))
+	})
+	return out
+}
+
+func (d *Decider) guardFor(k Count) (rules.Guard, bool) {
+	for _, g := range d.set.Guards {
+		if g.Connector == k.Connector && g.Type == k.Type && g.Kind == k.Kind {
+			return g, true
+		}
+	}
+	return rules.Guard{}, false
+}
+
+// measure says what the guard sees.
+func (d *Decider) measure(g rules.Guard, k Count, proposed int) Tripped {
+	t := Tripped{Guard: g, Attr: k.Attr, Proposed: proposed, Accepted: d.trig.Window.Accepted[k], Linked: d.trig.Window.linked(k), Percent: 100}
+	if t.Linked > 0 {
+		t.Percent = float64(t.Proposed+t.Accepted) * 100 / float64(t.Linked)
+	}
+	return t
+}
+
+// trips reports that count and percentage are both passed, not merely reached
+// (GUARD-2); of nothing, every percentage counts as passed (GUARD-5).
+func (t *Tripped) trips() bool {
+	n := t.Proposed + t.Accepted
+	return n > t.Guard.Count && (t.Linked == 0 || float64(n)*100 > t.Guard.Percent*float64(t.Linked))
+}
+
+// holdAll holds every change that the guard counted.
+func (d *Decider) holdAll(t *Tripped, k Count, all []counted) (wrote bool) {
+	seen := map[object.ID]bool{}
+	for _, c := range all {
+		if c.count == k {
+			seen[c.object] = true
+		}
+	}
+	t.Objects = len(seen)
+	cause := t.String()
+	for _, c := range all {
+		if c.count == k {
+			wrote = d.write(c, Hold{Why: "guard " + rules.GuardKinds[k.Kind], Cause: cause}) || wrote
+		}
+	}
+	return wrote
+}
+
+// write adds the holds of one counted change; at most one for a target. The
+// view's holds come first: a guard never replaces a person's.
+func (d *Decider) write(c counted, as Hold) (wrote bool) {
+	for i, t := range c.holds {
+		if slices.ContainsFunc(d.holds[c.object], func(h *Hold) bool { return h.Target == t }) {
+			continue
+		}
+		h := as
+		h.Target, h.Refused, h.At = t, c.refuse[i], d.now
+		d.holds[c.object] = append(d.holds[c.object], &h)
+		wrote = true
+	}
+	return wrote
+}
+
+// NewHolds returns the holds that guards wrote, in the order of objects.
+func (d *Decider) NewHolds() []*Hold {
+	ids := make([]object.ID, 0, len(d.holds))
+	for id := range d.holds {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, object.ID.Compare)
+	var out []*Hold
+	for _, id := range ids {
+		out = append(out, d.holds[id]...)
+	}
+	return out
+}
+
+// ChangeHash names one change of one object: what an approval approves.
+func ChangeHash(obj object.ID, c *Change) Hash {
+	return hashOf(c.append(append([]byte(nil), obj[:]...)))
+}
+
+// dangerous are the kinds of change that a protected population is protected
+// from.
+var dangerous = map[rules.GuardKind]bool{rules.Deletes: true, rules.Disables: true, rules.Renames: true, rules.Removals: true}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"muster/internal/base/object"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// View is a consistent look at what is held, as it was accepted last. Deciding
+// says with Load what it is going to read, a batch at a time; the other methods
+// answer from what was loaded, and asking for anything else is an engine fault.
+// Answers belong to the view; nobody changes them.
+type View interface {
+	Load(need Need) error
+	// Forget drops what was loaded, so that memory stays bounded.
+	Forget()
+
+	Entry(id object.ID) *space.Entry              // nil: there is none
+	Object(id object.ID) *metaverse.Object        // nil: there is none
+	EntriesOf(obj object.ID) []*space.Entry       // linked entries, in the order of the rules' connectors
+	Holds(obj object.ID) []*Hold                  // in the order of their targets
+	Approved(obj object.ID) map[Hash]bool         // ChangeHash of what people approved for the object; may be nil
+	LinkOf(entry object.ID) object.ID             // the object that the entry is linked to
+	Account(obj object.ID, connector string) bool // the object has a linked account there that exists, or will once all is sent
+	Matches(k Key) []object.ID                    // objects whose accepted attribute has the key, sorted
+	Candidates(k Key) []object.ID                 // unlinked entries that offer the key to a join, sorted
+	Namers(entry object.ID) []object.ID           // objects linked to entries whose images name the entry, sorted
+	Referrers(obj object.ID) []object.ID          // objects whose accepted references name the object, sorted
+	Claimant(n Name) (object.ID, bool)            // who holds the unique name, or has an account that does (see rules.Attribute.Also)
+}
+
+// Need is what is going to be read. Nil parts need nothing.
+type Need struct {
+	Entries    []object.ID
+	Objects    []object.ID // with their linked entries, holds and approvals
+	Links      []object.ID // entries of which only LinkOf is asked
+	Accounts   []object.ID // objects of which only Account is asked
+	Matches    []Key
+	Candidates []Key
+	Namers     []object.ID
+	Referrers  []object.ID
+	Names      []Name
+}
+
+// Key is a prepared value of an attribute of a metaverse type: objects have it,
+// and unlinked entries of any connector ask to join by it.
+type Key struct{ Type, Attr, Value string }
+
+// Name is a unique name that is going to be asked for, prepared as the
+// attribute says (exact or folded).
+type Name struct{ Type, Attr, Value string }
