@@ -1,0 +1,269 @@
+package csv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/sync/connector"
+)
+
+// Import reads the files from start to end, telling each row as it comes.
+func (c *conn) Import(ctx context.Context, scope connector.Scope, emit func(object.Record) error) (connector.Mark, error) {
+	if err := c.ready(ctx); err != nil {
+		return "", err
+	}
+	prints := make([]fingerprint, 0, len(c.paths()))
+	anchors := newDistinct()
+	for i := range c.set.Files {
+		f := &c.set.Files[i]
+		im := &importer{ctx: ctx, file: f, scope: scope, emit: emit, anchors: anchors, spill: c.set.Spill}
+		got, err := im.run()
+		im.close()
+		if err != nil {
+			return "", err
+		}
+		prints = append(prints, got...)
+	}
+	if err := c.untouched(prints); err != nil {
+		return "", err
+	}
+	return formatMark(prints), ctx.Err()
+}
+
+// importer reads one file and what belongs to it.
+type importer struct {
+	ctx     context.Context
+	file    *File
+	scope   connector.Scope
+	emit    func(object.Record) error
+	anchors *distinct // of all files
+	spill   int
+
+	main    *source
+	shape   *shape
+	wanted  map[string][]column // by type
+	members []*edges            // as File.Members; nil where nobody wants them
+	slab    slab
+}
+
+func (im *importer) close() {
+	if im.main != nil {
+		im.main.close()
+	}
+	for _, e := range im.members {
+		if e != nil {
+			e.close()
+		}
+	}
+}
+
+// run returns the fingerprints of the files, in the order of File.paths.
+func (im *importer) run() ([]fingerprint, error) {
+	var prints []fingerprint
+	if !slices.ContainsFunc(im.file.types(), im.scope.Wants) {
+		for _, path := range im.file.paths() {
+			p, err := takePrint(path)
+			if err != nil {
+				return nil, err
+			}
+			prints = append(prints, p)
+		}
+		return prints, nil
+	}
+	// The delta file first: what comes into it from now on is news.
+	var delta []fingerprint
+	if im.file.Delta != nil {
+		p, err := takePrint(im.file.Delta.Path)
+		if err != nil {
+			return nil, err
+		}
+		delta = append(delta, p)
+	}
+	if err := im.open(im.file.Path, im.file.Format, ""); err != nil {
+		return nil, err
+	}
+	memberPrints, err := im.loadMembers()
+	if err != nil {
+		return nil, err
+	}
+	if err := im.each(im.tell); err != nil {
+		return nil, err
+	}
+	p, err := im.main.end()
+	if err != nil {
+		return nil, err
+	}
+	if err := im.tellOrphans(); err != nil {
+		return nil, err
+	}
+	return append(append(append(prints, p), memberPrints...), delta...), nil
+}
+
+func (im *importer) open(path string, f Format, change string) (err error) {
+	if im.main, err = openSource(path, f); err != nil {
+		return err
+	}
+	if im.shape, err = readShape(im.main, im.file, change); err != nil {
+		return err
+	}
+	im.wanted = im.shape.within(im.scope)
+	return nil
+}
+
+// each calls f for each row that can be read.
+func (im *importer) each(f func(typ, anchor, whole string) error) error {
+	r := im.main.rows
+	for {
+		if err := im.ctx.Err(); err != nil {
+			return err
+		}
+		err := im.main.next()
+		switch {
+		case err == nil:
+			err = im.row(r, f)
+		case errors.Is(err, io.EOF):
+			return nil
+		default:
+			err = im.refuseRow(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (im *importer) row(r *rows, f func(typ, anchor, whole string) error) error {
+	if len(r.fields) != len(im.shape.names) {
+		return im.refuseRow(&rowError{
+			line: r.line, text: fmt.Sprintf("the row has %d fields, the header %d", len(r.fields), len(im.shape.names)),
+			fix: "quote fields that contain the delimiter",
+		})
+	}
+	typ, err := im.shape.typeOf(r)
+	if err != nil {
+		return im.refuse("", err)
+	}
+	if _, ok := im.wanted[typ]; !ok {
+		return nil
+	}
+	whole := string(r.text)
+	anchor, err := im.shape.anchorOf(r, whole)
+	if err != nil {
+		return im.refuse("", err)
+	}
+	return f(typ, anchor, whole)
+}
+
+// tell tells the current row of a full file.
+func (im *importer) tell(typ, anchor, whole string) error {
+	if !im.anchors.isNew(anchor) {
+		return im.refuse(anchor, refusal(connector.DuplicateObject, "another row has the same anchor"))
+	}
+	rec, err := im.record(typ, anchor, whole)
+	if err != nil {
+		return im.refuseObject(anchor, err)
+	}
+	return im.emit(rec)
+}
+
+// refuseObject refuses the current row if err is a refusal, else it gives err
+// back.
+func (im *importer) refuseObject(anchor string, err error) error {
+	var r *connector.Refusal
+	if errors.As(err, &r) {
+		return im.refuse(anchor, err)
+	}
+	return err
+}
+
+// record builds the object of the current row.
+func (im *importer) record(typ, anchor, whole string) (object.Record, error) {
+	cols := im.wanted[typ]
+	attrs := im.slab.attrs(len(cols))
+	for i := range cols {
+		c := &cols[i]
+		vs, err := im.values(c, anchor, whole)
+		if err != nil {
+			return object.Record{}, err
+		}
+		if len(vs) > 0 {
+			attrs = append(attrs, object.Attr{Name: c.Attribute, Values: vs})
+		}
+	}
+	return object.Record{Type: typ, Anchor: anchor, Attrs: im.slab.keep(attrs)}, nil
+}
+
+// values reads one attribute of the current row.
+func (im *importer) values(c *column, anchor, whole string) (object.Values, error) {
+	if c.members >= 0 {
+		return im.memberValues(c, anchor)
+	}
+	s := im.main.rows.fields[c.at]
+	text := whole[s.from:s.to]
+	if im.main.format.Trim || c.parts {
+		text = strings.TrimSpace(text)
+	}
+	if isNull(im.main.format.Nulls, text) {
+		return nil, nil
+	}
+	if c.Split == "" {
+		v := object.Str(text)
+		if c.Kind != object.String {
+			var err error
+			if v, err = c.parse(text); err != nil {
+				return nil, c.wrong(err)
+			}
+		}
+		return im.slab.one(v), nil
+	}
+	vs, err := c.Column.values(text, im.main.format.Trim)
+	if err != nil {
+		return nil, c.wrong(err)
+	}
+	return vs, nil
+}
+
+func (c *column) wrong(err error) error {
+	return refusal(syntaxCode(err), "column %s: %w", c.Name, err)
+}
+
+// refuseRow refuses a row of which not even the anchor is known. It gives
+// back what is no fault of one row.
+func (im *importer) refuseRow(err error) error {
+	var bad *rowError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	return im.scope.Refuse(&connector.Refusal{
+		Object: fmt.Sprintf("%s:%d", filepath.Base(im.main.path), bad.line), Code: connector.ParseError,
+		Err: &problem.Problem{
+			Code:  connector.ParseError,
+			Where: problem.Position{File: im.main.path, Line: bad.line, Column: bad.column}, Message: bad.text, Fix: bad.fix,
+		},
+	})
+}
+
+// refuse refuses the current row, giving err, a *connector.Refusal, its place.
+func (im *importer) refuse(anchor string, err error) error {
+	return im.scope.Refuse(placed(err, im.main.path, im.main.rows.line, anchor))
+}
+
+func placed(err error, path string, line int, anchor string) *connector.Refusal {
+	var r *connector.Refusal
+	if !errors.As(err, &r) {
+		r = &connector.Refusal{Code: connector.ReadError, Err: err}
+	}
+	if anchor == "" {
+		anchor = fmt.Sprintf("%s:%d", filepath.Base(path), line)
+	}
+	return &connector.Refusal{Object: anchor, Code: r.Code, Err: &problem.Problem{
+		Code: r.Code, Where: problem.Position{File: path, Line: line}, Message: r.Err.Error(), Err: r.Err,
+	}}
+}
