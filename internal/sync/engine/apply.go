@@ -105,7 +105,7 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 		if a.was != nil {
 			return a.broken("the object is there already")
 		}
-		a.now = &metaverse.Object{ID: a.u.Object, Type: c.Name, Version: 1}
+		a.now = &metaverse.Object{ID: a.u.Object, Type: c.Name, Founder: c.After.First().Text(), Version: 1}
 		a.e.Born = true
 		return nil
 	case Death:
@@ -280,6 +280,7 @@ func (a *applier) finish() *Effect {
 	slices.SortFunc(a.e.Added, byID)
 	slices.SortFunc(a.e.Changed, byID)
 	if a.now != nil {
+		a.now.Due = a.u.Due
 		for _, c := range a.u.Claims {
 			a.now.Claims = slices.DeleteFunc(slices.Clone(a.now.Claims), func(x metaverse.Claim) bool { return x.Attr == c.Attr })
 			a.now.Claims = append(a.now.Claims, c)

@@ -109,6 +109,16 @@ type Tally struct {
 	protected []protected
 }
 
+// Counts returns how many changes of each kind guards counted in the batch:
+// those that nobody approved.
+func (t *Tally) Counts() map[Count]int {
+	out := map[Count]int{}
+	for i := range t.counted {
+		out[t.counted[i].count]++
+	}
+	return out
+}
+
 type protected struct {
 	counted
 	name string

@@ -56,6 +56,7 @@ type Decider struct {
 	stale  map[Key]bool            // keys whose unlinked entries must be tried again
 	names  map[Name]object.ID      // unique names given in this plan
 	queued map[object.ID]*Queued
+	asks   map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
 	holds  map[object.ID][]*Hold // written by guards in this plan
 	faults []ObjectFault
 
@@ -97,7 +98,7 @@ func (d *Decider) reset() {
 	d.link, d.eff, d.before = map[object.ID]object.ID{}, map[object.ID]object.ID{}, map[object.ID]object.ID{}
 	d.life, d.order = map[object.ID]*life{}, nil
 	d.keyed, d.stale = map[Key][]object.ID{}, map[Key]bool{}
-	d.names, d.queued = map[Name]object.ID{}, map[object.ID]*Queued{}
+	d.names, d.queued, d.asks = map[Name]object.ID{}, map[object.ID]*Queued{}, map[object.ID][]Key{}
 	d.dirty, d.moved, d.faults = map[object.ID]bool{}, nil, nil
 }
 

@@ -28,7 +28,7 @@ type linker struct {
 // the freed are linked in the same way.
 func (d *Decider) Link(v View) error {
 	l := &linker{Decider: d, v: v, tried: map[object.ID]bool{}}
-	steps := []func() error{l.seed, l.join, l.cut, l.join, l.judgeHeld}
+	steps := []func() error{l.seed, l.join, l.cut, l.join, l.offer, l.judgeHeld}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -37,6 +37,31 @@ func (d *Decider) Link(v View) error {
 	v.Forget()
 	return nil
 }
+
+// offer notes by which keys the entries that stay unlinked ask to join.
+func (l *linker) offer() error {
+	for ids := range slices.Chunk(l.todo, chunk) {
+		if err := l.v.Load(Need{Entries: ids}); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			e := l.v.Entry(id)
+			if e == nil || !l.linkOf(id, e.Link, free).IsZero() {
+				continue
+			}
+			keys, _, err := l.joinKeys(e)
+			if err == nil {
+				l.asks[id] = keys
+			}
+		}
+		l.v.Forget()
+	}
+	return nil
+}
+
+// Offers returns the keys by which the entries that stay unlinked ask to join;
+// who has to be tried again is found by them.
+func (d *Decider) Offers() map[object.ID][]Key { return d.asks }
 
 // seed touches the objects of what moved and lists the unlinked entries.
 func (l *linker) seed() error {
@@ -448,8 +473,7 @@ func (l *linker) tryRule(e *space.Entry, r *rules.Inbound, j rules.Join) (done, 
 	var fits, taken []object.ID
 	for _, o := range l.matching(e, r, j) {
 		if l.set.governed[[2]string{r.To, e.Connector}] && !l.wantsFreely(o, e.Connector) {
-			l.queue(e, r, o)
-			continue
+			continue // it is tried again when the object wants one (LINK-23)
 		}
 		if l.birthRefused(o) || l.linkRefused(o, e) {
 			continue
@@ -470,17 +494,11 @@ func (l *linker) tryRule(e *space.Entry, r *rules.Inbound, j rules.Join) (done, 
 	case len(fits) > 1:
 		l.queued[e.ID] = &Queued{Entry: e.ID, Rule: r.Name, Candidates: fits}
 		return true, false
-	case len(taken) > 0 && !j.Next:
+	case len(taken) > 0:
 		l.queued[e.ID] = &Queued{Entry: e.ID, Rule: r.Name, Candidates: taken, Taken: true}
 		return true, false
 	}
 	return false, false
-}
-
-func (l *linker) queue(e *space.Entry, r *rules.Inbound, o object.ID) {
-	if l.queued[e.ID] == nil {
-		l.queued[e.ID] = &Queued{Entry: e.ID, Rule: r.Name, Candidates: []object.ID{o}}
-	}
 }
 
 // matching returns the living objects that have all keys of the join, as the

@@ -37,33 +37,31 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 	if base == nil {
 		base = func(skip func(string) bool) *picture { return d.inbound(typ, entries, stored, skip) }
 	}
-	rs := d.set.outbound[typ]
 	want, asked := map[string]bool{}, map[string]bool{}
 	skip := func(conn string) bool { return d.set.governed[[2]string{typ, conn}] && !(asked[conn] && want[conn]) }
 	feeding := d.feeding(typ, entries)
 	var p *picture
-	for _, r := range rs {
+	var due time.Time
+	var faults []ObjectFault
+	for _, r := range d.set.outbound[typ] {
 		if r.Exists == nil {
 			continue
 		}
 		if p == nil || feeding {
-			p = base(func(c string) bool { return skip(c) || c == r.Connector && d.set.governed[[2]string{typ, c}] })
+			p = base(func(c string) bool { return skip(c) || c == r.Connector })
 		}
-		in := &input{now: d.now, due: &p.due, mv: p.attrs, missing: d.missingSince(typ, entries)}
-		ok, err := truth(r.Exists, in)
+		ok, err := truth(r.Exists, &input{now: d.now, due: &due, mv: p.attrs, missing: d.missingSince(typ, entries)})
 		if err != nil {
-			p.faults = append(p.faults, ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: err.Error()})
+			faults = append(faults, ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: err.Error()})
 		}
 		want[r.Connector] = want[r.Connector] || ok
 		asked[r.Connector] = true
+		due = earliest(due, p.due)
 	}
 	if p == nil || feeding {
-		last := base(skip)
-		if p != nil {
-			last.due, last.faults = earliest(last.due, p.due), append(last.faults, p.faults...)
-		}
-		p = last
+		p = base(skip)
 	}
+	p.due, p.faults = earliest(p.due, due), append(p.faults, faults...)
 	return want, p
 }
 

@@ -92,9 +92,8 @@ type Unit struct {
 	// Claims are unique names that come with the values. Not hashed: the name
 	// itself is a change.
 	Claims []metaverse.Claim
-	// Accounts names the entries of AddAccount changes that take back a
-	// deletion or use an entry that is there; absent ones are new.
-	Basis []Basis
+	Basis  []Basis
+	Due    time.Time // when time alone will change something; not hashed
 }
 
 // Basis is a version that deciding the unit rested on.
@@ -190,7 +189,10 @@ func (u *Unit) Append(b []byte) []byte {
 		b = append(append(b, flag), x.ID[:]...)
 		b = object.AppendValue(b, object.Integer(x.Version))
 	}
-	return b
+	if u.Due.IsZero() {
+		return object.AppendValue(b, object.Value{})
+	}
+	return object.AppendValue(b, object.Instant(u.Due))
 }
 
 // ReadUnit reads what Unit.Append wrote.
@@ -210,6 +212,9 @@ func ReadUnit(r *object.Reader) Unit {
 	}
 	for range r.Count() {
 		u.Basis = append(u.Basis, Basis{Object: r.Byte() == 1, ID: r.ID(), Version: r.Value().Int()})
+	}
+	if due := r.Value(); !due.IsZero() {
+		u.Due = due.Time()
 	}
 	return u
 }
@@ -286,6 +291,7 @@ type Verdict struct {
 	Waiting []Change      // what would change if nothing were held
 	Ended   []*Hold       // holds whose refused outcome is no longer wanted, or whose time is over
 	Due     time.Time     // the next instant at which time alone may change the answer
+	WasDue  time.Time     // the instant that is stored now
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
 }
 

@@ -32,7 +32,8 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 func (w *worker) lifeChanges(h *hub, u *Unit, alive bool) {
 	switch {
 	case h.stored == nil && alive:
-		u.Changes = append(u.Changes, Change{Op: Birth, Name: u.Type})
+		f := h.x.founder
+		u.Changes = append(u.Changes, Change{Op: Birth, Name: u.Type, After: object.Values{object.Str(w.set.Connectors[f.rank].Name + "/" + f.anchor)}})
 	case h.stored != nil && !alive:
 		u.Changes = append(u.Changes, Change{Op: Death, Name: h.stored.Type})
 	}
@@ -282,6 +283,12 @@ func (w *worker) verdict(id object.ID) *Verdict {
 		v.Ended = w.ended(h)
 	}
 	v.Due = w.due(h)
+	if h.stored != nil {
+		v.WasDue = h.stored.Due
+	}
+	if v.Unit != nil {
+		v.Unit.Due = v.Due
+	}
 	return v
 }
 

@@ -14,6 +14,7 @@ import (
 type Object struct {
 	ID      object.ID
 	Type    string
+	Founder string // connector/anchor of the entry that founded it: what people call it by
 	Attrs   object.Attrs
 	Origins []Origin // one for each of Attrs, in the same order
 	Claims  []Claim

@@ -203,8 +203,8 @@ func (c *compiler) rule(s *config.Section) {
 
 // only reports fields that the rule's direction has no use for.
 func (c *compiler) only(s *config.Section, direction string, fields ...string) {
-	for _, f := range s.Written() {
-		if slices.Contains(fields, f) {
+	for _, f := range fields {
+		if s.Get(f).Written() {
 			c.add(s.Problem(CodeConflict, fmt.Sprintf("%s has no meaning in an %s rule", f, direction), "remove it", f))
 		}
 	}

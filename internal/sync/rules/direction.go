@@ -108,8 +108,8 @@ func (c *compiler) plainReference(b *config.Block, p *expr.Program, et *object.T
 }
 
 func (c *compiler) notHere(b *config.Block, direction string, fields ...string) {
-	for _, f := range b.Written() {
-		if slices.Contains(fields, f) {
+	for _, f := range fields {
+		if b.Get(f).Written() {
 			c.add(b.Problem(CodeConflict, fmt.Sprintf("%s has no meaning in an %s flow", f, direction), "remove it", f))
 		}
 	}

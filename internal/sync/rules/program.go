@@ -15,7 +15,7 @@ type program struct {
 
 func newProgram(p *expr.Program) *program {
 	out := &program{Program: p}
-	if _, attr, ok := p.Copy(); ok {
+	if space, attr, ok := p.Copy(); ok && (space == expr.SpaceAttr || space == expr.SpaceMV) {
 		out.copied = attr
 	}
 	for _, r := range p.Reads() {
