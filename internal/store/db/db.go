@@ -1,0 +1,212 @@
+// Package db is what lies directly above the two databases: connections, the
+// queue of writers, transactions, and one way to hand a batch of rows to a
+// statement. It knows no table.
+//
+// SQL is written once. Values are ? marks, and a batch of rows is the table
+// @feed with the columns c0, c1, …: a virtual table in SQLite, unnest in
+// PostgreSQL. There are two types of column: whole numbers (BIGINT) and bytes
+// (BLOB, which is BYTEA in PostgreSQL). Text that is matched or ordered is
+// stored as bytes prepared in Go, so that no collation has a say.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Options is what Open has to be told.
+type Options struct {
+	Now     func() time.Time        // names the moment in the owner's note; nil: the note says no time
+	Readers int                     // connections for reading; 0: 4
+	Hook    func(stmt string) error // called before each statement and commit; an error stops it. For tests
+	Migrate func(context.Context, *Migrator) error
+}
+
+// DB is an open database.
+type DB struct {
+	opts    Options
+	engine  engine
+	readers chan session
+	writer  session
+	lanes   lanes
+	own     *owner
+}
+
+// engine opens sessions with one kind of database.
+type engine interface {
+	open(ctx context.Context, write bool) (session, error)
+	begin(write bool) []string // statements that begin a transaction
+}
+
+// session is one connection, used by one transaction at a time.
+type session interface {
+	exec(ctx context.Context, q string, b *Batch, args []any) (int64, error)
+	query(ctx context.Context, q string, b *Batch, args []any) (rows, error)
+	load(ctx context.Context, table string, cols []string, b *Batch) error
+	usable() bool
+	close()
+}
+
+// rows are the answers to a query.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
+}
+
+// Open opens the database that dsn names: "sqlite:PATH", or a PostgreSQL URL.
+func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
+	if opts.Readers == 0 {
+		opts.Readers = 4
+	}
+	d := &DB{opts: opts, readers: make(chan session, opts.Readers)}
+	var err error
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		err = d.openSQLite(ctx, path)
+	} else if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		err = d.openPostgres(ctx, dsn)
+	} else {
+		return nil, fmt.Errorf("store %q: write sqlite:PATH for a file, or postgres://USER@HOST/DATABASE", redact(dsn))
+	}
+	if err != nil {
+		d.own.release()
+		return nil, err
+	}
+	for range opts.Readers {
+		d.readers <- nil // opened when first needed
+	}
+	return d, nil
+}
+
+// redact keeps a password out of messages.
+func redact(dsn string) string {
+	if at := strings.LastIndexByte(dsn, '@'); at >= 0 {
+		if scheme := strings.Index(dsn, "://"); scheme >= 0 && scheme+3 < at {
+			return dsn[:scheme+3] + "…" + dsn[at:]
+		}
+	}
+	return dsn
+}
+
+// Close waits for the transactions under way and closes the connections.
+func (d *DB) Close() error {
+	if err := d.lanes.enter(context.Background(), People); err != nil {
+		return err
+	}
+	for range d.opts.Readers {
+		if s := <-d.readers; s != nil {
+			s.close()
+		}
+	}
+	if d.writer != nil {
+		d.writer.close()
+	}
+	d.own.release()
+	return nil
+}
+
+// Abort closes everything at once, without waiting: what tests do to see
+// whether a crash is survived. The DB is of no use afterwards.
+func (d *DB) Abort() {
+	if d.writer != nil {
+		d.writer.close()
+	}
+	for {
+		select {
+		case s := <-d.readers:
+			if s != nil {
+				s.close()
+			}
+		default:
+			d.own.release()
+			return
+		}
+	}
+}
+
+// Read calls fn with a transaction that sees one moment and changes nothing.
+func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	var s session
+	select {
+	case s = <-d.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { d.readers <- s }()
+	if s == nil || !s.usable() {
+		fresh, err := d.engine.open(ctx, false)
+		if err != nil {
+			return err
+		}
+		s = fresh
+	}
+	return d.transact(ctx, s, false, People, fn)
+}
+
+// Write calls fn with a transaction that may change things, once it is the
+// lane's turn. It is committed durably if fn returns nil.
+func (d *DB) Write(ctx context.Context, lane Lane, fn func(*Tx) error) error {
+	if err := d.lanes.enter(ctx, lane); err != nil {
+		return err
+	}
+	defer d.lanes.leave()
+	if d.writer == nil || !d.writer.usable() {
+		s, err := d.engine.open(ctx, true)
+		if err != nil {
+			return err
+		}
+		d.writer = s
+	}
+	return d.transact(ctx, d.writer, true, lane, fn)
+}
+
+// transact runs fn between begin and commit.
+func (d *DB) transact(ctx context.Context, s session, write bool, lane Lane, fn func(*Tx) error) (err error) {
+	t := &Tx{ctx: ctx, db: d, s: s, write: write, lane: lane}
+	for _, q := range d.engine.begin(write) {
+		if _, err := t.Exec(q); err != nil {
+			s.close()
+			return fmt.Errorf("begin: %w", err)
+		}
+	}
+	if write && lane == Bulk {
+		timer := time.AfterFunc(turn, func() { t.long.Store(true) })
+		defer timer.Stop()
+	}
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		t.ctx = context.WithoutCancel(ctx)
+		if _, rerr := t.Exec("ROLLBACK"); rerr != nil {
+			s.close() // the database rolls back for us
+		}
+		if t.onRollback != nil {
+			t.onRollback()
+		}
+	}()
+	if err := fn(t); err != nil {
+		return err
+	}
+	if t.onCommit != nil {
+		if err := t.onCommit(); err != nil {
+			return err
+		}
+	}
+	if _, err := t.Exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	done = true
+	if t.afterCommit != nil {
+		t.afterCommit()
+	}
+	return nil
+}
+
+// ErrReadOnly says that a transaction for reading was asked to write.
+var ErrReadOnly = errors.New("this transaction only reads; use People or Bulk to write")

@@ -1,0 +1,213 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// writerLock is the advisory lock that writing transactions take, so that the
+// writers of several processes follow one another as they do in one.
+const writerLock = 0x4d757374_57726974
+
+type pgEngine struct {
+	cfg *pgx.ConnConfig
+}
+
+func (d *DB) openPostgres(ctx context.Context, dsn string) error {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", redact(dsn), err)
+	}
+	d.engine = &pgEngine{cfg: cfg}
+	if d.opts.Migrate == nil {
+		return nil
+	}
+	pool := stdlib.OpenDB(*cfg)
+	defer pool.Close()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("store %s cannot be reached: %w", redact(dsn), err)
+	}
+	defer conn.Close()
+	// Two processes that start together must not both migrate.
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(writerLock)); err != nil {
+		return err
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(writerLock)) //nolint:errcheck // closing the connection unlocks too
+	return d.opts.Migrate(ctx, &Migrator{Dialect: "postgres", DB: pool})
+}
+
+func (e *pgEngine) begin(write bool) []string {
+	if write {
+		return []string{"BEGIN", "SELECT pg_advisory_xact_lock(" + strconv.FormatInt(writerLock, 10) + ")"}
+	}
+	return []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+}
+
+type pgSession struct{ conn *pgx.Conn }
+
+func (e *pgEngine) open(ctx context.Context, _ bool) (session, error) {
+	conn, err := pgx.ConnectConfig(ctx, e.cfg.Copy())
+	if err != nil {
+		return nil, fmt.Errorf("the database cannot be reached: %w", err)
+	}
+	return &pgSession{conn: conn}, nil
+}
+
+func (s *pgSession) exec(ctx context.Context, q string, b *Batch, args []any) (int64, error) {
+	tag, err := s.conn.Exec(ctx, pgText(q, b), pgArgs(b, args)...)
+	return tag.RowsAffected(), err
+}
+
+func (s *pgSession) query(ctx context.Context, q string, b *Batch, args []any) (rows, error) {
+	rs, err := s.conn.Query(ctx, pgText(q, b), pgArgs(b, args)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgRows{rs}, nil
+}
+
+// pgRows closes as database/sql does.
+type pgRows struct{ pgx.Rows }
+
+// Close ends the query.
+func (r pgRows) Close() error {
+	r.Rows.Close()
+	return nil
+}
+
+func (s *pgSession) load(ctx context.Context, table string, cols []string, b *Batch) error {
+	row := -1
+	src := pgx.CopyFromFunc(func() ([]any, error) {
+		if row++; row >= b.rows {
+			return nil, nil
+		}
+		out := make([]any, len(cols))
+		for i := range cols {
+			if c := &b.cols[i]; !c.bytes {
+				out[i] = c.ints[row]
+			} else if c.blobs[row] != nil {
+				out[i] = c.blobs[row]
+			}
+		}
+		return out, nil
+	})
+	_, err := s.conn.CopyFrom(ctx, pgx.Identifier{table}, cols, src)
+	return err
+}
+
+func (s *pgSession) usable() bool { return !s.conn.IsClosed() }
+
+func (s *pgSession) close() {
+	s.conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
+}
+
+func pgArgs(b *Batch, args []any) []any {
+	if b == nil {
+		return args
+	}
+	out := append([]any(nil), args...)
+	for i := range b.cols {
+		if c := &b.cols[i]; c.bytes {
+			out = append(out, c.blobs)
+		} else {
+			out = append(out, c.ints)
+		}
+	}
+	return out
+}
+
+// pgTexts remembers statements in PostgreSQL's spelling; there are a few
+// hundred.
+var pgTexts sync.Map
+
+type pgTextKey struct{ q, kinds string }
+
+func pgText(q string, b *Batch) string {
+	k := pgTextKey{q: q, kinds: b.kinds()}
+	if t, ok := pgTexts.Load(k); ok {
+		if s, ok := t.(string); ok {
+			return s
+		}
+	}
+	var out strings.Builder
+	n := 0
+	for _, r := range q {
+		if r == '?' {
+			n++
+			out.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		out.WriteRune(r)
+	}
+	text := out.String()
+	if b != nil {
+		var arrays, names []string
+		for i, c := range b.cols {
+			n++
+			typ := "bigint[]"
+			if c.bytes {
+				typ = "bytea[]"
+			}
+			arrays = append(arrays, "$"+strconv.Itoa(n)+"::"+typ)
+			names = append(names, "c"+strconv.Itoa(i))
+		}
+		text = strings.ReplaceAll(text, "@feed", "unnest("+strings.Join(arrays, ",")+") AS feed("+strings.Join(names, ",")+")")
+	}
+	pgTexts.Store(k, text)
+	return text
+}
+
+func (b *Batch) kinds() string {
+	if b == nil {
+		return ""
+	}
+	k := make([]byte, len(b.cols))
+	for i, c := range b.cols {
+		k[i] = 'i'
+		if c.bytes {
+			k[i] = 'b'
+		}
+	}
+	return string(k)
+}
+
+// ErrNotOwner says that another process has the work that only one may do.
+var ErrNotOwner = errors.New("another process does this work; wait until it ends")
+
+// Own takes the right to do the work that one process does for all, linking
+// and claiming, until release is called or the process ends. The owner of a
+// SQLite file has it already.
+func (d *DB) Own(ctx context.Context, what int64) (release func(), err error) {
+	e, ok := d.engine.(*pgEngine)
+	if !ok {
+		return func() {}, nil
+	}
+	s, err := e.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	var got bool
+	rs, err := s.query(ctx, "SELECT pg_try_advisory_lock(?)", nil, []any{what})
+	if err == nil {
+		for rs.Next() {
+			err = rs.Scan(&got)
+		}
+		err = errors.Join(err, rs.Err())
+	}
+	if err == nil && !got {
+		err = ErrNotOwner
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s.close, nil
+}

@@ -1,0 +1,233 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+)
+
+// Pages and caches: see docs/decisions. Large pages suit the chunks; memory is
+// about twice the cache that is set.
+const (
+	sqlitePage        = 16384
+	sqliteWriterCache = 16 << 10 // KiB
+	sqliteReaderCache = 8 << 10
+	checkpointBulk    = 16000 // pages in the log before it is written back
+	checkpointServing = 1000
+)
+
+type sqliteEngine struct {
+	path string
+	db   *DB
+}
+
+func (d *DB) openSQLite(ctx context.Context, path string) error {
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return errors.New("store sqlite: needs the path of a file, as in sqlite:/var/lib/muster/muster.db")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", path, err)
+	}
+	if _, err := os.Stat(filepath.Dir(abs)); err != nil {
+		return fmt.Errorf("store %s: the folder is not there; create it first: %w", abs, err)
+	}
+	if d.own, err = takeOwner(abs+".lock", d.opts.Now); err != nil {
+		return err
+	}
+	d.engine = &sqliteEngine{path: abs, db: d}
+	if d.writer, err = d.engine.open(ctx, true); err != nil {
+		return err
+	}
+	if d.opts.Migrate == nil {
+		return nil
+	}
+	w, ok := d.writer.(*sqliteSession)
+	if !ok {
+		return errors.New("store: the writer is not a SQLite session")
+	}
+	w.conn.Close()
+	if err := d.opts.Migrate(ctx, &Migrator{Dialect: "sqlite3", DB: w.pool}); err != nil {
+		return err
+	}
+	w.conn, err = w.pool.Conn(ctx)
+	return err
+}
+
+func (e *sqliteEngine) begin(write bool) []string {
+	if write {
+		return []string{"BEGIN IMMEDIATE"}
+	}
+	return []string{"BEGIN"}
+}
+
+// sqliteSession is one connection with a feed of its own.
+type sqliteSession struct {
+	pool *sql.DB // of one connection
+	conn *sql.Conn
+	feed *feedTable
+	dead bool
+}
+
+func (e *sqliteEngine) open(ctx context.Context, write bool) (session, error) {
+	cache := sqliteReaderCache
+	if write {
+		cache = sqliteWriterCache
+	}
+	v := url.Values{}
+	for _, p := range []string{
+		fmt.Sprintf("page_size(%d)", sqlitePage),
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		fmt.Sprintf("cache_size(-%d)", cache),
+		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointBulk),
+		"busy_timeout(10000)",
+		"temp_store(MEMORY)",
+	} {
+		v.Add("_pragma", p)
+	}
+	s := &sqliteSession{feed: &feedTable{}}
+	drv := &sqlite.Driver{}
+	if err := drv.RegisterModule("muster_feed", s.feed); err != nil {
+		return nil, err
+	}
+	dsn := url.URL{Scheme: "file", Opaque: escapePath(e.path), RawQuery: v.Encode()}
+	s.pool = sql.OpenDB(&sqliteConnector{drv: drv, dsn: dsn.String()})
+	s.pool.SetMaxOpenConns(1)
+	s.pool.SetMaxIdleConns(1)
+	var err error
+	if s.conn, err = s.pool.Conn(ctx); err != nil {
+		s.pool.Close()
+		return nil, fmt.Errorf("store %s cannot be opened: %w", e.path, err)
+	}
+	return s, nil
+}
+
+// escapePath writes a path as SQLite's file: names want it.
+func escapePath(path string) string {
+	p := filepath.ToSlash(path)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p // C:/… on Windows
+	}
+	return (&url.URL{Path: p}).EscapedPath()
+}
+
+// sqliteConnector opens a connection and gives it its feed.
+type sqliteConnector struct {
+	drv *sqlite.Driver
+	dsn string
+}
+
+func (c *sqliteConnector) Driver() driver.Driver { return c.drv }
+
+func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.drv.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	x, ok := conn.(driver.ExecerContext)
+	if !ok {
+		conn.Close()
+		return nil, errors.New("this SQLite driver cannot run statements directly")
+	}
+	if _, err := x.ExecContext(ctx, "CREATE VIRTUAL TABLE temp.feed USING muster_feed()", nil); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any) (int64, error) {
+	s.feed.batch = b
+	defer func() { s.feed.batch = nil }()
+	res, err := s.conn.ExecContext(ctx, sqliteText(q, b), args...)
+	if err != nil {
+		s.note(err)
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s *sqliteSession) query(ctx context.Context, q string, b *Batch, args []any) (rows, error) {
+	s.feed.batch = b
+	rs, err := s.conn.QueryContext(ctx, sqliteText(q, b), args...)
+	if err != nil {
+		s.note(err)
+		return nil, err
+	}
+	return rs, nil
+}
+
+func (s *sqliteSession) load(ctx context.Context, table string, cols []string, b *Batch) error {
+	var q strings.Builder
+	q.WriteString("INSERT INTO " + table + " (" + strings.Join(cols, ", ") + ") SELECT ")
+	for i := range cols {
+		if i > 0 {
+			q.WriteString(", ")
+		}
+		fmt.Fprintf(&q, "c%d", i)
+	}
+	q.WriteString(" FROM @feed")
+	_, err := s.exec(ctx, q.String(), b, nil)
+	return err
+}
+
+func sqliteText(q string, b *Batch) string {
+	if b == nil {
+		return q
+	}
+	return strings.ReplaceAll(q, "@feed", "feed")
+}
+
+func (s *sqliteSession) note(err error) {
+	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+		s.dead = true
+	}
+}
+
+func (s *sqliteSession) usable() bool { return !s.dead }
+
+func (s *sqliteSession) close() {
+	s.dead = true
+	s.conn.Close()
+	s.pool.Close()
+}
+
+// Serving tells the database whether people wait for answers: the log is then
+// written back in steps small enough not to be noticed.
+func (d *DB) Serving(ctx context.Context, serving bool) error {
+	if _, ok := d.engine.(*sqliteEngine); !ok {
+		return nil
+	}
+	if err := d.lanes.enter(ctx, People); err != nil {
+		return err
+	}
+	defer d.lanes.leave()
+	pages := checkpointBulk
+	if serving {
+		pages = checkpointServing
+	}
+	_, err := d.writer.exec(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", pages), nil, nil)
+	return err
+}
+
+// Checkpoint writes the log back into the file, as far as readers allow.
+func (d *DB) Checkpoint(ctx context.Context) error {
+	if _, ok := d.engine.(*sqliteEngine); !ok {
+		return nil
+	}
+	if err := d.lanes.enter(ctx, Bulk); err != nil {
+		return err
+	}
+	defer d.lanes.leave()
+	_, err := d.writer.exec(ctx, "PRAGMA wal_checkpoint(TRUNCATE)", nil, nil)
+	return err
+}

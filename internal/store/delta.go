@@ -1,0 +1,296 @@
+package store
+
+import (
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/space"
+)
+
+// DeltaOp is what happened to an object.
+type DeltaOp uint8
+
+// The ways an object can change; they are the connector contract's.
+const (
+	PutWhole DeltaOp = iota // Record is the whole object
+	Merge                   // Mods apply to the object as last imported; Record holds type, anchor, DN
+	Gone                    // the object is gone; Record holds its anchor, or only its DN
+)
+
+// ModOp is how an attribute changes.
+type ModOp uint8
+
+// The ways an attribute can change.
+const (
+	ReplaceValues ModOp = iota
+	AddValues
+	DropValues
+)
+
+// Mod is a change of one attribute.
+type Mod struct {
+	Op     ModOp
+	Name   string
+	Values object.Values
+}
+
+// Delta is one change that a system tells.
+type Delta struct {
+	Op     DeltaOp
+	Record object.Record
+	Mods   []Mod
+}
+
+// deltaBatch is how many changes are looked up at once.
+const deltaBatch = 1000
+
+// Change takes one change; imports of changes only.
+func (m *Import) Change(d Delta) error {
+	if m.failed != nil {
+		return m.failed
+	}
+	m.queue = append(m.queue, d)
+	if len(m.queue) < deltaBatch {
+		return nil
+	}
+	return m.drain()
+}
+
+// drain looks up and takes the changes that wait.
+func (m *Import) drain() error {
+	for len(m.queue) > 0 {
+		// Two changes of one object must not be in one batch.
+		n := 0
+		met := map[string]bool{}
+		for n < len(m.queue) && !met[m.queue[n].Record.Anchor+"\x00"+m.queue[n].Record.DN] {
+			met[m.queue[n].Record.Anchor+"\x00"+m.queue[n].Record.DN] = true
+			n++
+		}
+		some := m.queue[:n]
+		if err := m.store.Read(m.ctx, func(t *Tx) error { return m.lookUp(t, some) }); err != nil {
+			return err
+		}
+		for i := range some {
+			if err := m.take(&some[i]); err != nil {
+				return err
+			}
+		}
+		m.queue = m.queue[n:]
+		if err := m.settle(); err != nil {
+			return err
+		}
+	}
+	m.queue = m.queue[:0]
+	return nil
+}
+
+// lookUp fetches what is known of the objects that the changes name.
+func (m *Import) lookUp(t *Tx, list []Delta) error {
+	var ids []object.ID
+	var dns []string
+	for _, d := range list {
+		if d.Record.Anchor != "" {
+			ids = append(ids, space.EntryID(m.name, d.Record.Anchor))
+		}
+		if d.Record.DN != "" {
+			dns = append(dns, d.Record.DN)
+		}
+		def, _ := m.opts.Schema.Type(d.Record.Type)
+		each := func(name string, vs object.Values) {
+			if len(vs) == 0 || vs[0].Kind() != object.Ref {
+				return
+			}
+			at, _ := def.Attribute(name)
+			for _, v := range vs {
+				if at.ByDN {
+					dns = append(dns, v.Text())
+				} else {
+					ids = append(ids, space.EntryID(m.name, v.Text()))
+				}
+			}
+		}
+		for _, a := range d.Record.Attrs {
+			each(a.Name, a.Values)
+		}
+		for _, x := range d.Mods {
+			each(x.Name, x.Values)
+		}
+	}
+	if err := m.fetch(t, ids); err != nil {
+		return err
+	}
+	return m.fetchDNs(t, dns)
+}
+
+// fetchDNs looks up DNs from the top down: a level of all of them at a time.
+func (m *Import) fetchDNs(t *Tx, dns []string) error {
+	var chains [][]string // from the top
+	for _, dn := range dns {
+		var chain []string
+		for up := dn; up != ""; _, up = splitDN(up) {
+			chain = append(chain, up)
+		}
+		slices.Reverse(chain)
+		chains = append(chains, chain)
+	}
+	if len(chains) > 0 && m.dns == nil {
+		m.dns = newIDTable(1 << 10)
+	}
+	for level := 0; ; level++ {
+		var prefixes [][]byte
+		met := map[[16]byte]bool{}
+		deeper := false
+		add := func(h [16]byte) {
+			if !met[h] && m.dns.find(&h) == 0 {
+				met[h] = true
+				prefixes = append(prefixes, append(be32(nil, m.conn.sym), h[:]...))
+			}
+		}
+		for _, chain := range chains {
+			if level >= len(chain) {
+				continue
+			}
+			deeper = true
+			at, parent, rdn := m.byDN(chain[level])
+			if at == 0 {
+				add(dnHash(int64(parent), rdn))
+				add(dnHash(0, chain[level]))
+			}
+		}
+		if !deeper {
+			return nil
+		}
+		var keys [][]byte
+		err := t.sets.Find(entryDNs, prefixes, func(_ int, rec []byte) {
+			key := u64(rec[20:])
+			m.dns.put((*[16]byte)(rec[4:]), placeOf(key))
+			keys = append(keys, be64(nil, key))
+		})
+		if err != nil {
+			return err
+		}
+		if err := m.fetchCells(t, keys); err != nil {
+			return err
+		}
+	}
+}
+
+// take takes one change, whose names are looked up.
+func (m *Import) take(d *Delta) error {
+	if d.Op == PutWhole {
+		id := space.EntryID(m.name, d.Record.Anchor)
+		if at := m.ids.find((*[16]byte)(&id)); at != 0 {
+			*m.cells.state(at) &^= cellSeen // changes may tell of an object several times
+		}
+		return m.put(&d.Record)
+	}
+	at := m.placeOfRecord(&d.Record)
+	if at == 0 {
+		return nil // never heard of it
+	}
+	m.stats.Shown++
+	c := &change{op: opMissing, row: row{key: keyAt(m.conn.sym, at), moved: m.no, missing: m.opts.At}}
+	if d.Op == Merge {
+		ti, err := m.info(d.Record.Type)
+		if err != nil {
+			return err
+		}
+		c = &change{op: opChange, hash: 1, mods: []mod{}, row: row{key: keyAt(m.conn.sym, at), flags: rowSeen, typ: ti.sym, moved: m.no, anchor: d.Record.Anchor}}
+		if d.Record.DN != "" {
+			_, parent, rdn := m.byDN(d.Record.DN)
+			c.row.flags |= rowNamed
+			c.row.rdn = rdn
+			if parent != 0 {
+				c.row.parent = keyAt(m.conn.sym, parent)
+			}
+		}
+		if ti.tracks {
+			c.row.extra = m.arrivals(ti, &d.Record)
+			c.row.flags |= rowExtra
+		}
+		for _, x := range d.Mods {
+			ai, err := m.attr(ti, len(ti.shape)+1, x.Name)
+			if err != nil {
+				return err
+			}
+			c.mods = append(c.mods, m.mod(c.row.key, ti, ai, x))
+		}
+	}
+	*m.cells.hash(at) = c.hash
+	m.cur.changed = append(m.cur.changed, c)
+	if len(m.cur.changed) >= 2000 {
+		return m.send()
+	}
+	return nil
+}
+
+func (m *Import) mod(key int64, ti *typeInfo, ai *attrInfo, x Mod) mod {
+	out := mod{op: x.Op, name: x.Name, attr: ai.sym, values: x.Values}
+	def, _ := ti.typ.Attribute(x.Name)
+	out.ref = def.Kind == object.Ref || len(x.Values) > 0 && x.Values[0].Kind() == object.Ref
+	if out.ref {
+		for _, v := range x.Values {
+			if at := m.target(v.Text(), ai.byDN); at != 0 {
+				out.edges = append(out.edges, edge{from: key, attr: ai.sym, to: keyAt(m.conn.sym, at)})
+			}
+		}
+	}
+	return out
+}
+
+func (m *Import) placeOfRecord(rec *object.Record) uint32 {
+	if rec.Anchor != "" {
+		id := space.EntryID(m.name, rec.Anchor)
+		return m.ids.find((*[16]byte)(&id))
+	}
+	at, _, _ := m.byDN(rec.DN)
+	return at
+}
+
+// merge applies the mods to what was there.
+func (c *change) merge(t *Tx, was *row, edges []edge) error {
+	w := &c.row
+	a, err := t.bag(was.image)
+	if err != nil {
+		return err
+	}
+	w.flags |= was.flags & (rowEdges)
+	if w.flags&rowNamed == 0 {
+		w.flags |= was.flags & rowNamed
+		w.parent, w.rdn = was.parent, was.rdn
+	}
+	if w.anchor == "" {
+		w.anchor = was.anchor
+	}
+	for _, x := range c.mods {
+		if x.ref {
+			c.mergeEdges(x, edges)
+			continue
+		}
+		vs := slices.Clone(a.Get(x.name))
+		switch x.op {
+		case ReplaceValues:
+			vs = slices.Clone(x.values)
+		case AddValues:
+			vs = append(vs, x.values...)
+		case DropValues:
+			vs = slices.DeleteFunc(vs, x.values.Has)
+		}
+		a.Put(x.name, object.Set(vs...))
+	}
+	body, err := t.appendBag(nil, a)
+	w.image = string(body)
+	return err
+}
+
+func (c *change) mergeEdges(x mod, edges []edge) {
+	switch x.op {
+	case AddValues:
+		c.adds = append(c.adds, x.edges...)
+	case DropValues:
+		c.drops = append(c.drops, x.edges...)
+	case ReplaceValues:
+		adds, drops := diffEdges(slices.DeleteFunc(slices.Clone(edges), func(e edge) bool { return e.attr != x.attr }), x.edges)
+		c.adds, c.drops = append(c.adds, adds...), append(c.drops, drops...)
+	}
+}

@@ -1,0 +1,384 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/space"
+)
+
+// entriesOf reads the entries with the ids.
+func (t *Tx) entriesOf(ids []object.ID) (map[object.ID]*space.Entry, error) {
+	out, _, err := t.entriesKeyed(ids)
+	return out, err
+}
+
+// entriesKeyed reads the entries with the ids, and says where they are.
+func (t *Tx) entriesKeyed(ids []object.ID) (map[object.ID]*space.Entry, map[object.ID]int64, error) {
+	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, again, err := t.entriesAt(ids, keys)
+	if err != nil || len(again) == 0 {
+		return out, keys, err
+	}
+	fresh, err := t.uncached(entryIDs, again)
+	if err != nil || len(fresh) == 0 {
+		return out, keys, err
+	}
+	more, _, err := t.entriesAt(again, fresh)
+	for id, e := range more {
+		out[id], keys[id] = e, fresh[id]
+	}
+	return out, keys, err
+}
+
+// entriesAt reads the entries at the keys; again lists ids whose key was of no
+// use.
+func (t *Tx) entriesAt(ids []object.ID, keys map[object.ID]int64) (out map[object.ID]*space.Entry, again []object.ID, err error) {
+	list := make([]int64, 0, len(keys))
+	for _, id := range ids {
+		if k, ok := keys[id]; ok {
+			list = append(list, k)
+		}
+	}
+	rows, err := t.entriesByKey(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	out = make(map[object.ID]*space.Entry, len(rows))
+	for id, k := range keys {
+		e := rows[k]
+		// An entry may go by a second id: the anchor it got later.
+		if e == nil || e.ID != id && space.EntryID(e.Connector, e.Anchor) != id {
+			again = append(again, id)
+			continue
+		}
+		out[id] = e
+	}
+	return out, again, nil
+}
+
+// entriesByKey reads released entries whole.
+func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
+	out := make(map[int64]*space.Entry, len(keys))
+	keys = slices.Clone(keys)
+	slices.Sort(keys) // neighbours are read together
+	for len(keys) > 0 {
+		some := keys[:min(len(keys), 1000)]
+		keys = keys[len(some):]
+		rows, err := t.rowsOf(some)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.assemble(rows, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// assemble makes entries of rows: with references, links, names and what is
+// on its way.
+func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
+	var edged, named, all []int64
+	for k, w := range rows {
+		all = append(all, k)
+		if w.flags&rowEdges != 0 {
+			edged = append(edged, k)
+		}
+		if w.flags&rowNamed != 0 {
+			named = append(named, k)
+		}
+		e := &space.Entry{ID: w.id, Connector: t.name(connOf(k)), Type: t.name(w.typ), Anchor: w.anchor,
+			Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing,
+			Stub: w.flags&rowStub != 0, Version: w.version}
+		var err error
+		if e.Image, err = t.bag(w.image); err != nil {
+			return err
+		}
+		if err := t.extra(e, w.extra); err != nil {
+			return err
+		}
+		out[k] = e
+		t.store.entryKeys.put(w.id, k)
+	}
+	slices.Sort(all)
+	if err := t.addEdgeValues(edged, out); err != nil {
+		return err
+	}
+	if err := t.addNames(rows, named, out); err != nil {
+		return err
+	}
+	links, err := t.linksOf(all)
+	if err != nil {
+		return err
+	}
+	for k, id := range links {
+		out[k].Link = id
+	}
+	pending, err := t.pendingOf(all)
+	for k, list := range pending {
+		out[k].Pending = list
+	}
+	return err
+}
+
+func (t *Tx) extra(e *space.Entry, s string) error {
+	arrived, initial, err := t.readExtra(s)
+	if err != nil {
+		return err
+	}
+	for _, a := range arrived {
+		e.Arrived = append(e.Arrived, space.Arrival{Name: t.name(a.attr), At: a.at})
+	}
+	if initial != "" {
+		e.Initial, err = t.bag(initial)
+	}
+	return err
+}
+
+// addEdgeValues puts references into images, as ids.
+func (t *Tx) addEdgeValues(edged []int64, out map[int64]*space.Entry) error {
+	edges, err := t.edgesOf(edged, nil)
+	if err != nil {
+		return err
+	}
+	var targets []int64
+	for _, list := range edges {
+		for _, e := range list {
+			targets = append(targets, e.to)
+		}
+	}
+	ids, err := t.entryIDsOf(targets)
+	if err != nil {
+		return err
+	}
+	for k, list := range edges {
+		by := map[uint32]object.Values{}
+		for _, e := range list {
+			if id, ok := ids[e.to]; ok {
+				by[e.attr] = append(by[e.attr], object.Reference(string(id[:])))
+			}
+		}
+		for attr, vs := range by {
+			out[k].Image.Put(t.name(attr), object.Set(vs...))
+		}
+	}
+	return nil
+}
+
+// entryIDsOf returns the ids of entries, whether released or not.
+func (t *Tx) entryIDsOf(keys []int64) (map[int64]object.ID, error) {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	out := make(map[int64]object.ID, len(keys))
+	for len(keys) > 0 {
+		some := keys[:min(len(keys), 1000)]
+		keys = keys[len(some):]
+		raw, err := t.get(entries, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range raw {
+			r := reader{t: t, s: string(x.body[:min(len(x.body), 64)])}
+			r.uvarint()
+			r.uvarint()
+			out[x.key] = r.id()
+		}
+	}
+	return out, nil
+}
+
+// addNames makes DNs of parents and RDNs.
+func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.Entry) error {
+	if len(named) == 0 {
+		return nil
+	}
+	if t.dns == nil {
+		t.dns = map[int64]*row{}
+	}
+	need := named
+	for len(need) > 0 { // a level of parents at a time
+		var up []int64
+		for _, k := range need {
+			w := rows[k]
+			if w == nil {
+				w = t.dns[k]
+			}
+			if w == nil || w.parent == 0 || rows[w.parent] != nil {
+				continue
+			}
+			if _, ok := t.dns[w.parent]; !ok {
+				t.dns[w.parent] = nil
+				up = append(up, w.parent)
+			}
+		}
+		parents, err := t.rowsOf(up)
+		if err != nil {
+			return err
+		}
+		for k, w := range parents {
+			t.dns[k] = w
+		}
+		need = up
+	}
+	for _, k := range named {
+		dn := rows[k].rdn
+		for p, depth := rows[k].parent, 0; p != 0 && depth < 100; depth++ {
+			w := rows[p]
+			if w == nil {
+				w = t.dns[p]
+			}
+			if w == nil {
+				break
+			}
+			dn += "," + w.rdn
+			p = w.parent
+		}
+		out[k].DN = dn
+	}
+	return nil
+}
+
+// linksOf returns the ids of the objects that the entries are linked to.
+func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
+	prefixes := make([][]byte, len(keys))
+	for i, k := range keys {
+		prefixes[i] = be64(nil, k)
+	}
+	objs := map[int64]int64{}
+	var all []int64
+	err := t.sets.Find(linksOut, prefixes, func(_ int, rec []byte) {
+		objs[u64(rec)] = u64(rec[8:])
+		all = append(all, u64(rec[8:]))
+	})
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	ids, err := t.objectIDsOf(all)
+	out := make(map[int64]object.ID, len(objs))
+	for e, o := range objs {
+		out[e] = ids[o]
+	}
+	return out, err
+}
+
+// objectIDsOf returns the ids of objects.
+func (t *Tx) objectIDsOf(keys []int64) (map[int64]object.ID, error) {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	out := make(map[int64]object.ID, len(keys))
+	for len(keys) > 0 {
+		some := keys[:min(len(keys), 1000)]
+		keys = keys[len(some):]
+		raw, err := t.get(objects, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range raw {
+			r := reader{t: t, s: string(x.body[:min(len(x.body), 32)])}
+			r.uvarint()
+			id := r.id()
+			out[x.key] = id
+			t.store.objectKeys.put(id, x.key)
+		}
+	}
+	return out, nil
+}
+
+// linked returns the keys of the entries linked to the objects.
+func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
+	prefixes := make([][]byte, len(objs))
+	for i, k := range objs {
+		prefixes[i] = be64(nil, k)
+	}
+	out := map[int64][]int64{}
+	err := t.sets.Find(linksIn, prefixes, func(_ int, rec []byte) {
+		out[u64(rec)] = append(out[u64(rec)], u64(rec[8:]))
+	})
+	return out, err
+}
+
+// Ref is an entry in the order of deciding.
+type Ref struct {
+	ID   object.ID
+	mark int64
+	key  int64
+	rec  []byte
+}
+
+// EachEntry calls fn with the released entries of the connector in the order
+// of their anchors, a batch at a time, beginning behind after ("" begins at
+// the first). all tells whether all are meant, or only those that moved since
+// they were decided. fn returns false to stop. fn may use the transaction.
+func (t *Tx) EachEntry(connector string, all bool, fn func([]Ref) (bool, error)) error {
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return err
+	}
+	conns, err := t.connectors()
+	if err != nil || conns[sym] == nil {
+		return err
+	}
+	kind := dirtyOrder
+	all = all || conns[sym].decideAll
+	if all {
+		kind = entryOrder
+	}
+	from, to := be32(nil, sym), be32(nil, sym+1)
+	for {
+		var list []Ref
+		err := t.sets.Scan(kind, from, to, func(rec []byte) bool {
+			_, rest := cutOrdered(rec[4:])
+			r := Ref{key: u64(rest), rec: slices.Clone(rec)}
+			if !all {
+				r.mark = u64(rest[8:])
+			}
+			list = append(list, r)
+			return len(list) < 2000
+		})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		from = append(slices.Clone(list[len(list)-1].rec), 0)
+		if list, err = t.refs(list); err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			continue
+		}
+		if more, err := fn(list); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// refs fills in ids, leaves out what is not released, and keeps one of each.
+func (t *Tx) refs(list []Ref) ([]Ref, error) {
+	keys := make([]int64, len(list))
+	for i := range list {
+		keys[i] = list[i].key
+	}
+	rows, err := t.rowsOf(keys)
+	if err != nil {
+		return nil, err
+	}
+	out := list[:0]
+	for _, r := range list {
+		w := rows[r.key]
+		if w == nil || w.flags&rowStub != 0 || len(out) > 0 && out[len(out)-1].key == r.key {
+			continue
+		}
+		r.ID = w.id
+		t.store.entryKeys.put(w.id, r.key)
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func comparePending(a, b space.Pending) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), a.Target.Compare(b.Target))
+}

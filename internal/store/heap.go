@@ -1,0 +1,125 @@
+package store
+
+import "muster/internal/store/db"
+
+// A heap is rows by key in two tables: the large one, and a small one of rows
+// that changed since, which stand before those of the large one. Changing one
+// row in a hundred then writes a few dense pages, not every page of the large
+// table; when the small table has grown to an eighth, it is merged.
+type heap struct {
+	table        string
+	total, newer counter
+}
+
+var (
+	entries = heap{table: "entry", total: entryRows, newer: entryNews}
+	objects = heap{table: "object", total: objectRows, newer: objectNews}
+)
+
+// get reads the rows with the keys, in any order; keys without a row are left
+// out.
+func (t *Tx) get(h heap, keys []int64) ([]rawRow, error) {
+	out, err := t.rawRows(keys, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+" e ON e.key = feed.c0")
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.count(h.newer)
+	if err != nil || n == 0 {
+		return out, err
+	}
+	newer, err := t.rawRows(keys, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+"_new e ON e.key = feed.c0")
+	if err != nil || len(newer) == 0 {
+		return out, err
+	}
+	at := make(map[int64]int, len(newer))
+	for i := range newer {
+		at[newer[i].key] = i
+	}
+	for i := range out {
+		if j, ok := at[out[i].key]; ok {
+			out[i] = newer[j]
+		}
+	}
+	return out, nil
+}
+
+// insert adds rows with new keys; b holds key and body.
+func (t *Tx) insert(h heap, b *db.Batch) error {
+	if _, err := t.take(h.total, int64(b.Len())); err != nil {
+		return err
+	}
+	return t.db.Load(h.table, []string{"key", "body"}, b)
+}
+
+// put replaces rows that are there.
+func (t *Tx) put(h heap, rows []rawRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	total, err := t.count(h.total)
+	if err != nil {
+		return err
+	}
+	newer, err := t.count(h.newer)
+	if err != nil {
+		return err
+	}
+	b := db.NewBatch("iib")
+	for _, x := range rows {
+		b.Int(x.key).Int(x.version).Bytes(x.body)
+	}
+	if total < 5000 || int64(len(rows))*8 > total {
+		if newer > 0 {
+			if _, err := t.db.Feed(b, "DELETE FROM "+h.table+"_new WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+				return err
+			}
+		}
+		_, err := t.db.Feed(b, "UPDATE "+h.table+" SET version = feed.c1, body = feed.c2 FROM @feed WHERE "+h.table+".key = feed.c0")
+		return err
+	}
+	_, err = t.db.Feed(b, "INSERT INTO "+h.table+"_new (key, version, body) SELECT c0, c1, c2 FROM @feed WHERE true"+
+		" ON CONFLICT (key) DO UPDATE SET version = excluded.version, body = excluded.body")
+	if err != nil {
+		return err
+	}
+	if _, err := t.take(h.newer, int64(len(rows))); err != nil {
+		return err
+	}
+	if newer*8 > total {
+		return t.mergeHeap(h)
+	}
+	return nil
+}
+
+// mergeHeap moves the newer rows into the large table.
+func (t *Tx) mergeHeap(h heap) error {
+	_, err := t.db.Exec("UPDATE " + h.table + " SET version = n.version, body = n.body FROM " + h.table + "_new n WHERE " + h.table + ".key = n.key")
+	if err != nil {
+		return err
+	}
+	if _, err := t.db.Exec("DELETE FROM " + h.table + "_new"); err != nil {
+		return err
+	}
+	n, err := t.count(h.newer)
+	if err != nil {
+		return err
+	}
+	_, err = t.take(h.newer, -n)
+	return err
+}
+
+// remove deletes rows; c0 of b holds the keys.
+func (t *Tx) remove(h heap, b *db.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	if _, err := t.take(h.total, -int64(b.Len())); err != nil {
+		return err
+	}
+	for _, table := range []string{h.table, h.table + "_new"} {
+		if _, err := t.db.Feed(b, "DELETE FROM "+table+" WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

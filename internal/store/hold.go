@@ -1,0 +1,319 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/sync/engine"
+)
+
+func appendFlag(b []byte, on bool) []byte {
+	if on {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func appendHold(b []byte, h *engine.Hold) []byte {
+	b = append(b, byte(h.Target.Kind))
+	b = appendText(appendText(b, h.Target.Connector), h.Target.Name)
+	b = append(b, h.Target.Ref[:]...)
+	b = appendSet(b, h.Refused)
+	b = appendFlag(appendFlag(b, h.Standing), h.AtValue)
+	b = appendSet(b, h.Instead)
+	b = appendText(appendText(appendText(b, h.Why), h.Cause), h.By)
+	b = appendInstant(appendInstant(b, h.At), h.Until)
+	return binary.AppendUvarint(b, uint64(h.Plan))
+}
+
+func (r *reader) hold(id int64, obj object.ID) *engine.Hold {
+	h := &engine.Hold{ID: id, Target: engine.Target{Object: obj, Kind: engine.TargetKind(r.byte()), Connector: r.text(), Name: r.text(), Ref: r.id()},
+		Refused: r.values(), Standing: r.byte() == 1, AtValue: r.byte() == 1, Instead: r.values(), Why: r.text(), Cause: r.text(), By: r.text(),
+		At: r.instant(), Until: r.instant()}
+	h.Plan = int64(r.uvarint())
+	return h
+}
+
+func compareTargets(a, b engine.Target) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Connector, b.Connector), strings.Compare(a.Name, b.Name), a.Ref.Compare(b.Ref))
+}
+
+func idBatch(ids []object.ID) *db.Batch {
+	b := db.NewBatch("b")
+	for i := range ids {
+		b.Bytes(ids[i][:])
+	}
+	return b
+}
+
+// holdsOf reads the holds on the objects into out.
+func (t *Tx) holdsOf(ids []object.ID, out map[object.ID][]*engine.Hold) (map[object.ID][]*engine.Hold, error) {
+	var id int64
+	var obj, body []byte
+	var raw []rawRow
+	err := t.db.EachOf(idBatch(ids), []any{&id, &obj, &body}, func() error {
+		raw = append(raw, rawRow{key: id, body: append(append([]byte(nil), obj...), body...)})
+		return nil
+	}, "SELECT h.id, h.object, h.body FROM @feed JOIN hold h ON h.object = feed.c0")
+	if err != nil {
+		return out, err
+	}
+	return out, t.addHolds(raw, out)
+}
+
+func (t *Tx) addHolds(raw []rawRow, out map[object.ID][]*engine.Hold) error {
+	for _, x := range raw {
+		r := t.reader(x.body)
+		obj := r.id()
+		out[obj] = append(out[obj], r.hold(x.key, obj))
+		if r.bad {
+			return errDamaged
+		}
+	}
+	for _, list := range out {
+		slices.SortFunc(list, func(a, b *engine.Hold) int { return compareTargets(a.Target, b.Target) })
+	}
+	return nil
+}
+
+// Holds returns all holds, a page at a time, behind the id after.
+func (t *Tx) Holds(after int64, limit int) ([]*engine.Hold, error) {
+	var id int64
+	var obj, body []byte
+	var raw []rawRow
+	err := t.db.Each([]any{&id, &obj, &body}, func() error {
+		raw = append(raw, rawRow{key: id, body: append(append([]byte(nil), obj...), body...)})
+		return nil
+	}, "SELECT id, object, body FROM hold WHERE id > ? ORDER BY id LIMIT ?", after, int64(limit))
+	if err != nil {
+		return nil, err
+	}
+	by := map[object.ID][]*engine.Hold{}
+	if err := t.addHolds(raw, by); err != nil {
+		return nil, err
+	}
+	var out []*engine.Hold
+	for _, list := range by {
+		out = append(out, list...)
+	}
+	slices.SortFunc(out, func(a, b *engine.Hold) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// WriteHolds stores holds. There is one for a target: a new one takes the
+// place of an earlier, except that a guard's never takes a person's. Each
+// hold's ID is set; objects are marked to be decided again.
+func (t *Tx) WriteHolds(list []*engine.Hold) error {
+	ids := make([]object.ID, len(list))
+	for i, h := range list {
+		ids[i] = h.Target.Object
+	}
+	have, err := t.holdsOf(ids, map[object.ID][]*engine.Hold{})
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		i := slices.IndexFunc(have[h.Target.Object], func(x *engine.Hold) bool { return x.Target == h.Target })
+		if i >= 0 {
+			old := have[h.Target.Object][i]
+			if h.Why == "guard" && old.Why != "guard" {
+				h.ID = old.ID
+				continue
+			}
+			if _, err := t.db.Exec("DELETE FROM hold WHERE id = ?", old.ID); err != nil {
+				return err
+			}
+			have[h.Target.Object] = slices.Delete(have[h.Target.Object], i, i+1)
+		}
+		if h.ID, err = t.take(holdID, 1); err != nil {
+			return err
+		}
+		have[h.Target.Object] = append(have[h.Target.Object], h)
+		until := int64(0)
+		if !h.Until.IsZero() {
+			until = h.Until.UnixMicro()
+		}
+		if _, err := t.db.Exec("INSERT INTO hold (id, object, until_at, body) VALUES (?, ?, ?, ?)", h.ID, h.Target.Object[:], until, appendHold(nil, h)); err != nil {
+			return err
+		}
+	}
+	t.moved = true
+	return t.MarkObjects(ids)
+}
+
+// EndHolds deletes holds: lifted by a person, or over.
+func (t *Tx) EndHolds(list []*engine.Hold) error {
+	b := db.NewBatch("i")
+	ids := make([]object.ID, len(list))
+	for i, h := range list {
+		b.Int(h.ID)
+		ids[i] = h.Target.Object
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	t.moved = true
+	if _, err := t.db.Feed(b, "DELETE FROM hold WHERE id IN (SELECT c0 FROM @feed)"); err != nil {
+		return err
+	}
+	return t.MarkObjects(ids)
+}
+
+// HoldsDue returns the objects with a hold that ends by time until then.
+func (t *Tx) HoldsDue(now time.Time, limit int) ([]object.ID, error) {
+	return t.ids("SELECT DISTINCT object FROM hold WHERE until_at > 0 AND until_at <= ? ORDER BY object LIMIT ?", now.UnixMicro(), int64(limit))
+}
+
+func (t *Tx) ids(q string, args ...any) ([]object.ID, error) {
+	var out []object.ID
+	var id []byte
+	err := t.db.Each([]any{&id}, func() error {
+		if len(id) == 16 {
+			out = append(out, object.ID(id))
+		}
+		return nil
+	}, q, args...)
+	return out, err
+}
+
+// Approve notes changes of an object that a person approved.
+func (t *Tx) Approve(obj object.ID, hashes []engine.Hash, by string, at time.Time) error {
+	b := db.NewBatch("bbb")
+	body := appendInstant(appendText(nil, by), at)
+	for i := range hashes {
+		b.Bytes(obj[:]).Bytes(hashes[i][:]).Bytes(body)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	t.moved = true
+	if _, err := t.db.Feed(b, "INSERT INTO approval (object, hash, body) SELECT c0, c1, c2 FROM @feed WHERE true ON CONFLICT (object, hash) DO NOTHING"); err != nil {
+		return err
+	}
+	return t.MarkObjects([]object.ID{obj})
+}
+
+// Unapprove forgets what was approved for an object, once it was accepted or
+// no longer holds.
+func (t *Tx) Unapprove(objs []object.ID) error {
+	if len(objs) == 0 {
+		return nil
+	}
+	_, err := t.db.Feed(idBatch(objs), "DELETE FROM approval WHERE object IN (SELECT c0 FROM @feed)")
+	return err
+}
+
+func (t *Tx) approvedOf(ids []object.ID, out map[object.ID]map[engine.Hash]bool) (map[object.ID]map[engine.Hash]bool, error) {
+	var obj, hash []byte
+	err := t.db.EachOf(idBatch(ids), []any{&obj, &hash}, func() error {
+		id := object.ID(obj)
+		if out[id] == nil {
+			out[id] = map[engine.Hash]bool{}
+		}
+		out[id][engine.Hash(hash)] = true
+		return nil
+	}, "SELECT a.object, a.hash FROM @feed JOIN approval a ON a.object = feed.c0")
+	return out, err
+}
+
+// MarkObjects asks for the objects to be decided again.
+func (t *Tx) MarkObjects(ids []object.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	mark, err := t.take(tick, 1)
+	if err != nil {
+		return err
+	}
+	for i := range ids {
+		t.sets.Add(dirtyObject, be64(append([]byte(nil), ids[i][:]...), mark))
+	}
+	return nil
+}
+
+// MarkEntries asks for the entries to be decided again.
+func (t *Tx) MarkEntries(ids []object.ID) error {
+	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	mark, err := t.take(tick, 1)
+	if err != nil {
+		return err
+	}
+	list := make([]int64, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	rows, err := t.rowsOf(list)
+	for k, w := range rows {
+		t.sets.Add(dirtyOrder, be64(orderRec(nil, connOf(k), []byte(w.anchor), k), mark))
+	}
+	return err
+}
+
+// DirtyObjects returns objects that are to be decided again, behind after.
+func (t *Tx) DirtyObjects(after object.ID, limit int) ([]object.ID, error) {
+	var out []object.ID
+	err := t.sets.Scan(dirtyObject, after[:], nil, func(rec []byte) bool {
+		id := object.ID(rec[:16])
+		if id != after && (len(out) == 0 || out[len(out)-1] != id) {
+			if len(out) == limit {
+				return false
+			}
+			out = append(out, id)
+		}
+		return true
+	})
+	return out, err
+}
+
+// Now names a moment between changes: what was marked to be decided again up to
+// it, a plan begun then has decided.
+func (t *Tx) Now() (int64, error) { return t.count(tick) }
+
+// Decided takes the marks off that were set up to the moment: the plan that
+// was begun then has decided those entries and objects.
+func (t *Tx) Decided(connectors []string, upTo int64) error {
+	for _, name := range connectors {
+		c, err := t.connector(name)
+		if err != nil {
+			return err
+		}
+		if c.decideAll && c.released <= upTo {
+			c.decideAll = false
+			if err := t.save(c); err != nil {
+				return err
+			}
+		}
+		var done [][]byte
+		err = t.sets.Scan(dirtyOrder, be32(nil, c.sym), be32(nil, c.sym+1), func(rec []byte) bool {
+			if u64(rec[len(rec)-8:]) <= upTo {
+				done = append(done, slices.Clone(rec))
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		for _, rec := range done {
+			t.sets.Drop(dirtyOrder, rec)
+		}
+	}
+	var done [][]byte
+	err := t.sets.Scan(dirtyObject, nil, nil, func(rec []byte) bool {
+		if u64(rec[16:]) <= upTo {
+			done = append(done, slices.Clone(rec))
+		}
+		return true
+	})
+	for _, rec := range done {
+		t.sets.Drop(dirtyObject, rec)
+	}
+	return err
+}

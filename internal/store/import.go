@@ -1,0 +1,425 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/space"
+)
+
+// ImportOptions says what is going to be imported.
+type ImportOptions struct {
+	Full   bool          // the whole system will be told; otherwise changes
+	Schema object.Schema // tells which attributes hold references, and how they name
+	At     time.Time     // when it began: from then on what is not shown is missing
+}
+
+// Import takes in what a connected system tells, and writes only what differs
+// from what was released. Nothing of it is seen before Release. It is used by
+// one goroutine.
+type Import struct {
+	store *Store
+	ctx   context.Context //nolint:containedctx // an import lives within one call of run
+	name  string
+	no    int64
+	conn  *connRow
+	opts  ImportOptions
+	index Indexes
+	next  uint32 // the next place
+
+	ids   *idTable
+	dns   *idTable // nil in flat systems
+	cells cells
+	names map[uint32]stubName // of what was named and not yet shown
+	up    map[string]uint32   // containers' places by folded DN
+	types map[string]*typeInfo
+	last  *typeInfo
+	queue []Delta // waiting to be looked up, in imports of changes
+
+	cur    *work
+	work   chan *work
+	free   chan *work
+	done   chan error
+	failed error
+
+	mark, scratch []byte
+	stats         Stats
+}
+
+type stubName struct {
+	text string
+	byDN bool
+}
+
+type typeInfo struct {
+	sym    uint32
+	typ    object.Type
+	rows   int64
+	tracks bool // some attribute's arrival matters
+	attrs  map[string]*attrInfo
+	shape  []*attrInfo // of the record before
+}
+
+type attrInfo struct {
+	name    string
+	sym     uint32
+	multi   bool
+	byDN    bool
+	spot    bool
+	folded  bool
+	tracked bool
+	present int64
+}
+
+// DuplicateError says that an import showed the same anchor twice.
+type DuplicateError struct{ Anchor string }
+
+// Error says which anchor came twice.
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("the anchor %q came twice in one import; the second object was left out: make the anchor attribute unique at the source", e.Anchor)
+}
+
+// ErrImporting says that the connector is being imported already.
+var ErrImporting = errors.New("an import of this connector is under way; wait until it ends")
+
+// BeginImport begins an import. It replaces whatever is unreleased. End it
+// with Finish or Discard.
+func (s *Store) BeginImport(ctx context.Context, conn string, opts ImportOptions) (*Import, error) {
+	busy := <-s.imp.busy
+	taken := busy[conn]
+	busy[conn] = true
+	s.imp.busy <- busy
+	if taken {
+		return nil, ErrImporting
+	}
+	m := &Import{store: s, ctx: ctx, name: conn, opts: opts, index: s.indexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}}
+	if err := m.begin(); err != nil {
+		m.leave()
+		return nil, err
+	}
+	m.work, m.free, m.done = make(chan *work, 1), make(chan *work, 3), make(chan error, 1)
+	for range 3 {
+		m.free <- &work{}
+	}
+	m.cur = <-m.free
+	go m.writer()
+	return m, nil
+}
+
+func (m *Import) leave() {
+	busy := <-m.store.imp.busy
+	delete(busy, m.name)
+	m.store.imp.busy <- busy
+}
+
+func (m *Import) begin() error {
+	if err := m.store.Fold(m.ctx, m.name); err != nil {
+		return err
+	}
+	if err := m.store.DiscardImport(m.ctx, m.name); err != nil {
+		return err
+	}
+	var sent int64
+	err := m.store.Bulk(m.ctx, func(t *Tx) error {
+		c, err := t.connector(m.name)
+		if err != nil {
+			return err
+		}
+		if m.no, err = t.take(tick, 1); err != nil {
+			return err
+		}
+		if sent, err = t.count(sentNo); err != nil {
+			return err
+		}
+		m.conn = c
+		m.next = placeOf(c.nextKey)
+		full := int64(0)
+		if m.opts.Full {
+			full = 1
+		}
+		_, err = t.db.Exec("INSERT INTO import (no, conn, state, is_full, started, first_key, sent_no, mark, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			m.no, int64(c.sym), importBuilding, full, m.opts.At.UnixMicro(), c.nextKey, sent, []byte{}, []byte{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.stats = Stats{Import: m.no, Full: m.opts.Full, SentNo: sent, Types: map[string]TypeStats{}}
+	if !m.opts.Full {
+		m.ids = newIDTable(1 << 10)
+		return nil
+	}
+	return m.store.Read(m.ctx, m.loadAll)
+}
+
+// Put takes one object as the system has it now. It keeps nothing of the
+// record, which the caller may use again, except in imports of changes.
+func (m *Import) Put(rec object.Record) error {
+	if !m.opts.Full {
+		return m.Change(Delta{Op: PutWhole, Record: rec})
+	}
+	if m.failed != nil {
+		return m.failed
+	}
+	return m.put(&rec)
+}
+
+// info returns what the import knows of a type.
+func (m *Import) info(typ string) (*typeInfo, error) {
+	if m.last != nil && m.last.typ.Name == typ {
+		return m.last, nil
+	}
+	ti := m.types[typ]
+	if ti == nil {
+		sym, err := m.store.symbol(m.ctx, typ)
+		if err != nil {
+			return nil, err
+		}
+		def, _ := m.opts.Schema.Type(typ)
+		def.Name = typ
+		tracks := false
+		for spot := range m.index.Arrivals {
+			tracks = tracks || spot.Connector == m.name && spot.Type == typ
+		}
+		ti = &typeInfo{sym: sym, typ: def, attrs: map[string]*attrInfo{}, tracks: tracks}
+		m.types[typ] = ti
+	}
+	m.last = ti
+	return ti, nil
+}
+
+// attr returns what the import knows of the i-th attribute of a record.
+func (m *Import) attr(ti *typeInfo, i int, name string) (*attrInfo, error) {
+	if i < len(ti.shape) && ti.shape[i].name == name {
+		return ti.shape[i], nil
+	}
+	ai := ti.attrs[name]
+	if ai == nil {
+		sym, err := m.store.symbol(m.ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		def, _ := ti.typ.Attribute(name)
+		ai = &attrInfo{name: name, sym: sym, multi: def.Multi, byDN: def.ByDN}
+		here := rules.Spot{Connector: m.name, Type: ti.typ.Name, Attr: name}
+		ai.folded, ai.spot = m.index.Spots[here]
+		ai.tracked = m.index.Arrivals[here]
+		ti.attrs[name] = ai
+	}
+	if i < len(ti.shape) {
+		ti.shape[i] = ai
+	} else if i == len(ti.shape) {
+		ti.shape = append(ti.shape, ai)
+	}
+	return ai, nil
+}
+
+// symbol returns the number of a name, storing it if it is new.
+func (s *Store) symbol(ctx context.Context, name string) (sym uint32, err error) {
+	if name == "" {
+		return 0, nil
+	}
+	if id, ok := s.syms.id(name); ok {
+		return id, nil
+	}
+	err = s.write(ctx, db.People, func(t *Tx) error {
+		sym, err = t.sym(name)
+		return err
+	})
+	return sym, err
+}
+
+// put finds out whether the record is new, changed or as it was.
+func (m *Import) put(rec *object.Record) error {
+	ti, err := m.info(rec.Type)
+	if err != nil {
+		return err
+	}
+	id := space.EntryID(m.name, rec.Anchor)
+	at := m.ids.find((*[16]byte)(&id))
+	var parent uint32
+	var rdn string
+	if rec.DN != "" {
+		var there uint32
+		there, parent, rdn = m.byDN(rec.DN)
+		if at == 0 && there != 0 && *m.cells.state(there)&(cellNameless|cellSeen) == cellNameless {
+			at = m.adopt(id, there)
+		}
+	}
+	if at != 0 && *m.cells.state(at)&cellSeen != 0 {
+		return &DuplicateError{Anchor: rec.Anchor}
+	}
+	refs, err := m.fingerprint(ti, rec, parent, rdn)
+	if err != nil {
+		return err
+	}
+	hash := max(xxhash.Sum64(m.scratch), 2) // 0 is not shown, 1 is not known
+	ti.rows++
+	m.stats.Shown++
+	if at != 0 && *m.cells.hash(at) == hash {
+		*m.cells.state(at) |= cellSeen
+		return nil
+	}
+	isNew := at == 0 || *m.cells.state(at)&(cellNew|cellStub) == cellNew|cellStub
+	if at == 0 {
+		at = m.next
+		m.next++
+		m.ids.put((*[16]byte)(&id), at)
+	}
+	st := m.cells.state(at)
+	*st = *st&^(cellStub|cellNameless) | cellSeen
+	*m.cells.hash(at) = hash
+	if isNew {
+		*st |= cellNew
+		delete(m.names, at)
+	}
+	if rec.DN != "" {
+		m.learnDN(at, parent, rdn)
+	}
+	return m.note(ti, rec, id, at, parent, rdn, hash, refs, isNew)
+}
+
+// fingerprint writes what the row hash is taken over into m.scratch: all that
+// the system said, references by name.
+func (m *Import) fingerprint(ti *typeInfo, rec *object.Record, parent uint32, rdn string) (refs bool, err error) {
+	b := binary.AppendUvarint(m.scratch[:0], uint64(ti.sym))
+	if rec.DN != "" {
+		b = appendText(binary.AppendUvarint(b, uint64(parent)), rdn)
+	}
+	m.mark = m.mark[:0]
+	at := len(b)
+	b = binary.AppendUvarint(b, uint64(len(rec.Attrs)))
+	for i := range rec.Attrs {
+		a := &rec.Attrs[i]
+		ai, err := m.attr(ti, i, a.Name)
+		if err != nil {
+			return false, err
+		}
+		ai.present++
+		b = binary.AppendUvarint(b, uint64(ai.sym))
+		b = appendSet(b, a.Values)
+		refs = refs || len(a.Values) > 0 && a.Values[0].Kind() == object.Ref
+	}
+	m.scratch = b
+	m.mark = append(m.mark, b[at:]...) // the image, where it has no references
+	return refs, nil
+}
+
+// splitDN cuts a DN behind its first part.
+func splitDN(dn string) (rdn, up string) {
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			return dn[:i], strings.TrimLeft(dn[i+1:], " ")
+		}
+	}
+	return dn, ""
+}
+
+func dnHash(parent int64, rdn string) [16]byte {
+	var buf [128]byte
+	b := append(be64(buf[:0], parent), object.Fold(rdn)...)
+	var h [16]byte
+	binary.BigEndian.PutUint64(h[:], xxhash.Sum64(b))
+	b[0] ^= 0x80
+	binary.BigEndian.PutUint64(h[8:], xxhash.Sum64(b))
+	return h
+}
+
+// byDN returns the place of the entry with the DN, 0 if there is none, and the
+// DN as parent and rest. Where the parent is not known, the rest is the whole
+// DN.
+func (m *Import) byDN(dn string) (at, parent uint32, rdn string) {
+	rdn, up := splitDN(dn)
+	if up != "" {
+		parent = m.container(up)
+	}
+	if parent == 0 {
+		rdn = dn
+	}
+	if m.dns == nil {
+		return 0, parent, rdn
+	}
+	h := dnHash(int64(parent), rdn)
+	at = m.dns.find(&h)
+	if at == 0 && parent != 0 {
+		h = dnHash(0, dn) // it came before its parent did
+		at = m.dns.find(&h)
+	}
+	return at, parent, rdn
+}
+
+func (m *Import) container(dn string) uint32 {
+	folded := object.Fold(dn)
+	if at, ok := m.up[folded]; ok {
+		return at
+	}
+	at, _, _ := m.byDN(dn)
+	if at != 0 {
+		m.up[folded] = at
+	}
+	return at
+}
+
+func (m *Import) learnDN(at, parent uint32, rdn string) {
+	if m.dns == nil {
+		m.dns = newIDTable(1 << 10)
+	}
+	h := dnHash(int64(parent), rdn)
+	m.dns.put(&h, at)
+}
+
+// adopt makes the entry that was known only by its DN the one with the id.
+func (m *Import) adopt(id object.ID, at uint32) uint32 {
+	m.ids.put((*[16]byte)(&id), at)
+	if *m.cells.state(at)&cellNew == 0 {
+		m.cur.aliases = append(m.cur.aliases, alias{id: id, key: keyAt(m.conn.sym, at)})
+	}
+	return at
+}
+
+// target returns the place of what a reference names, making a placeholder if
+// it was not seen yet.
+func (m *Import) target(name string, byDN bool) uint32 {
+	if name == "" {
+		return 0
+	}
+	var id object.ID
+	var parent uint32
+	var rdn string
+	var at uint32
+	if byDN {
+		at, parent, rdn = m.byDN(name)
+	} else {
+		id = space.EntryID(m.name, name)
+		at = m.ids.find((*[16]byte)(&id))
+	}
+	if at != 0 {
+		return at
+	}
+	at = m.next
+	m.next++
+	*m.cells.state(at) = cellNew | cellStub
+	m.names[at] = stubName{text: strings.Clone(name), byDN: byDN}
+	if byDN {
+		*m.cells.state(at) |= cellNameless
+		m.learnDN(at, parent, rdn)
+		id = stubID(m.name, name)
+	}
+	m.ids.put((*[16]byte)(&id), at)
+	return at
+}
+
+// stubID returns the id of a placeholder for a DN.
+func stubID(conn, dn string) object.ID { return object.NewID("stub", conn, object.Fold(dn)) }

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"slices"
+	"sync"
+
+	"muster/internal/base/object"
+	"muster/internal/store/sorted"
+)
+
+// keyCache remembers the keys of ids that were met, so that work in order does
+// not look up ids at random. What it says is checked against the row.
+type keyCache struct {
+	mu sync.RWMutex
+	m  map[object.ID]int64
+}
+
+// keyCacheSize is how many ids are remembered.
+const keyCacheSize = 4 << 20
+
+func (c *keyCache) get(id object.ID) int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.m[id]
+}
+
+func (c *keyCache) put(id object.ID, key int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= keyCacheSize {
+		c.m = map[object.ID]int64{}
+	}
+	c.m[id] = key
+}
+
+// Forget drops what is remembered to make work in order fast; call it when a
+// run ends.
+func (s *Store) Forget() {
+	for _, c := range []*keyCache{&s.entryKeys, &s.objectKeys} {
+		c.mu.Lock()
+		c.m = nil
+		c.mu.Unlock()
+	}
+}
+
+// find looks up keys of ids; those that do not exist are left out.
+func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[object.ID]int64, error) {
+	out := make(map[object.ID]int64, len(ids))
+	var prefixes [][]byte
+	for i := range ids {
+		if _, ok := out[ids[i]]; ok || ids[i].IsZero() {
+			continue
+		}
+		if k := cache.get(ids[i]); k != 0 {
+			out[ids[i]] = k
+			continue
+		}
+		prefixes = append(prefixes, ids[i][:])
+	}
+	err := t.sets.Find(kind, prefixes, func(_ int, rec []byte) {
+		out[object.ID(rec[:16])] = u64(rec[16:])
+	})
+	return out, err
+}
+
+// uncached reads the keys from the sets alone.
+func (t *Tx) uncached(kind sorted.Kind, ids []object.ID) (map[object.ID]int64, error) {
+	return t.find(kind, &keyCache{}, ids)
+}
+
+// objectRowsOf reads the objects with the ids, with their references.
+func (t *Tx) objectRowsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
+	out, err := t.headsOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make(map[int64]*objectRow, len(out))
+	for _, w := range out {
+		rows[w.key] = w
+	}
+	return out, t.addRefs(rows)
+}
+
+// headsOf reads the objects with the ids, without references.
+func (t *Tx) headsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
+	keys, err := t.find(objectIDs, &t.store.objectKeys, ids)
+	if err != nil {
+		return nil, err
+	}
+	out, err := t.objectsAt(keys)
+	if err != nil {
+		return nil, err
+	}
+	var again []object.ID // what was remembered is not so any more
+	for id := range keys {
+		if out[id] == nil {
+			again = append(again, id)
+		}
+	}
+	if len(again) == 0 {
+		return out, nil
+	}
+	if keys, err = t.uncached(objectIDs, again); err != nil {
+		return nil, err
+	}
+	more, err := t.objectsAt(keys)
+	for id, w := range more {
+		out[id] = w
+	}
+	return out, err
+}
+
+func (t *Tx) objectsAt(keys map[object.ID]int64) (map[object.ID]*objectRow, error) {
+	list := make([]int64, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	rows, err := t.headsByKey(list)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[object.ID]*objectRow, len(rows))
+	for id, k := range keys {
+		if w := rows[k]; w != nil && w.obj.ID == id {
+			out[id] = w
+		}
+	}
+	return out, nil
+}
+
+// objectsByKey reads objects, with their references.
+func (t *Tx) objectsByKey(keys []int64) (map[int64]*objectRow, error) {
+	out, err := t.headsByKey(keys)
+	if err != nil {
+		return nil, err
+	}
+	return out, t.addRefs(out)
+}
+
+// headsByKey reads objects without their references.
+func (t *Tx) headsByKey(keys []int64) (map[int64]*objectRow, error) {
+	out := make(map[int64]*objectRow, len(keys))
+	keys = slices.Clone(keys)
+	slices.Sort(keys) // neighbours are read together
+	for len(keys) > 0 {
+		some := keys[:min(len(keys), 1000)]
+		keys = keys[len(some):]
+		raw, err := t.get(objects, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range raw {
+			w, err := t.readObject(x)
+			if err != nil {
+				return nil, err
+			}
+			out[x.key] = w
+			t.store.objectKeys.put(w.obj.ID, x.key)
+		}
+	}
+	return out, nil
+}
+
+// addRefs fills in the references of objects that have some.
+func (t *Tx) addRefs(rows map[int64]*objectRow) error {
+	var prefixes [][]byte
+	for k, w := range rows {
+		for i := range w.obj.Attrs {
+			if w.obj.Attrs[i].Values == nil {
+				prefixes = append(prefixes, be64(nil, k))
+				break
+			}
+		}
+	}
+	type place struct {
+		key  int64
+		attr uint32
+	}
+	found := map[place]object.Values{}
+	err := t.sets.Find(refsOut, prefixes, func(_ int, rec []byte) {
+		p := place{u64(rec), u32(rec[8:])}
+		found[p] = append(found[p], object.Reference(string(rec[12:28])))
+	})
+	if err != nil {
+		return err
+	}
+	for p, vs := range found {
+		if w := rows[p.key]; w != nil {
+			name := t.name(p.attr)
+			for i := range w.obj.Attrs {
+				if w.obj.Attrs[i].Name == name {
+					w.obj.Attrs[i].Values = object.Set(vs...)
+				}
+			}
+		}
+	}
+	for _, w := range rows {
+		w.dropEmpty()
+	}
+	return nil
+}
+
+// dropEmpty takes out attributes whose last reference went.
+func (w *objectRow) dropEmpty() {
+	o := &w.obj
+	n := 0
+	for i := range o.Attrs {
+		if len(o.Attrs[i].Values) > 0 {
+			o.Attrs[n], o.Origins[n] = o.Attrs[i], o.Origins[i]
+			n++
+		}
+	}
+	o.Attrs, o.Origins = o.Attrs[:n], o.Origins[:n]
+}

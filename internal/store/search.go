@@ -1,0 +1,198 @@
+package store
+
+import (
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// Page is a part of what a search found.
+type Page struct {
+	Objects []*metaverse.Object
+	Next    string // for the next page; "" when this was the last
+}
+
+// Search returns objects whose attribute begins with the text, letters' case
+// ignored, in the order of the attribute; after is the Next of the page before.
+func (t *Tx) Search(attr, begin, after string, limit int) (Page, error) {
+	y, err := t.known(attr)
+	if err != nil || y == 0 {
+		return Page{}, err
+	}
+	text := appendOrdered(be32(nil, y), object.Fold(begin))
+	text = text[:len(text)-2] // without the end mark
+	from, to := text, nextText(text)
+	if after != "" {
+		from = append([]byte(after), 0)
+	}
+	var keys []int64
+	next := ""
+	err = t.sets.Scan(searchTexts, from, to, func(rec []byte) bool {
+		if len(keys) == limit {
+			return false
+		}
+		keys = append(keys, u64(rec[len(rec)-8:]))
+		next = string(rec)
+		return true
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	if len(keys) < limit {
+		next = ""
+	}
+	list, err := t.objectList(keys)
+	return Page{Objects: list, Next: next}, err
+}
+
+func nextText(p []byte) []byte {
+	q := slices.Clone(p)
+	q[len(q)-1]++
+	if q[len(q)-1] == 0 {
+		return nil
+	}
+	return q
+}
+
+func (t *Tx) objectList(keys []int64) ([]*metaverse.Object, error) {
+	rows, err := t.objectsByKey(slices.Clone(keys))
+	if err != nil {
+		return nil, err
+	}
+	var out []*metaverse.Object
+	for _, k := range keys {
+		if w := rows[k]; w != nil {
+			out = append(out, &w.obj)
+		}
+	}
+	return out, nil
+}
+
+// ObjectsOf returns objects of a type behind the cursor after (0 begins), in
+// the order in which they came to be, and the next cursor, 0 at the end.
+func (t *Tx) ObjectsOf(typ string, after int64, limit int) ([]*metaverse.Object, int64, error) {
+	y, err := t.known(typ)
+	if err != nil || y == 0 {
+		return nil, 0, err
+	}
+	var keys []int64
+	err = t.sets.Scan(typeOrder, be64(be32(nil, y), after+1), be32(nil, y+1), func(rec []byte) bool {
+		keys = append(keys, u64(rec[4:]))
+		return len(keys) < limit
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	next := int64(0)
+	if len(keys) == limit {
+		next = keys[limit-1]
+	}
+	list, err := t.objectList(keys)
+	return list, next, err
+}
+
+// Objects returns the objects with the ids; those that are not there are left
+// out.
+func (t *Tx) Objects(ids []object.ID) (map[object.ID]*metaverse.Object, error) {
+	rows, err := t.objectRowsOf(ids)
+	out := make(map[object.ID]*metaverse.Object, len(rows))
+	for id, w := range rows {
+		out[id] = &w.obj
+	}
+	return out, err
+}
+
+// Entries returns the entries with the ids; those that are not there are left
+// out.
+func (t *Tx) Entries(ids []object.ID) (map[object.ID]*space.Entry, error) { return t.entriesOf(ids) }
+
+// EntryPage returns entries of a connector in the order of their anchors.
+func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entry, string, error) {
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return nil, "", err
+	}
+	from := appendOrdered(be32(nil, sym), begin)
+	from = from[:len(from)-2]
+	to := nextText(from)
+	if after != "" {
+		from = append([]byte(after), 0)
+	}
+	var keys []int64
+	next := ""
+	err = t.sets.Scan(entryOrder, from, to, func(rec []byte) bool {
+		if len(keys) == limit {
+			return false
+		}
+		keys = append(keys, u64(rec[len(rec)-8:]))
+		next = string(rec)
+		return true
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(keys) < limit {
+		next = ""
+	}
+	got, err := t.entriesByKey(slices.Clone(keys))
+	var out []*space.Entry
+	for _, k := range keys {
+		if e := got[k]; e != nil {
+			out = append(out, e)
+		}
+	}
+	return out, next, err
+}
+
+// Status is the store in numbers.
+type Status struct {
+	Entries, Objects int64
+	Connectors       map[string]ConnectorStatus
+	Holds, Waiting   int64
+	Queued           int64
+}
+
+// ConnectorStatus is one connector in numbers.
+type ConnectorStatus struct {
+	Released int64 // the last released import
+	Pending  map[string]int64
+}
+
+// Status counts.
+func (t *Tx) Status() (Status, error) {
+	st := Status{Connectors: map[string]ConnectorStatus{}}
+	var err error
+	if st.Entries, err = t.count(entryRows); err != nil {
+		return st, err
+	}
+	if st.Objects, err = t.count(objectRows); err != nil {
+		return st, err
+	}
+	for table, to := range map[string]*int64{"hold": &st.Holds, "waiting": &st.Waiting, "queue": &st.Queued} {
+		if _, err := t.db.One([]any{to}, "SELECT count(*) FROM "+table); err != nil {
+			return st, err
+		}
+	}
+	conns, err := t.connectors()
+	if err != nil {
+		return st, err
+	}
+	for sym, c := range conns {
+		st.Connectors[t.name(sym)] = ConnectorStatus{Released: c.released, Pending: map[string]int64{}}
+	}
+	var conn, state, n int64
+	type count struct{ conn, state, n int64 }
+	var list []count
+	err = t.db.Each([]any{&conn, &state, &n}, func() error {
+		list = append(list, count{conn, state, n})
+		return nil
+	}, "SELECT conn, state, count(*) FROM todo GROUP BY conn, state")
+	for _, x := range list {
+		if c, ok := st.Connectors[t.name(uint32(x.conn))]; ok {
+			c.Pending[space.State(x.state).String()] = x.n
+		}
+	}
+	return st, err
+}

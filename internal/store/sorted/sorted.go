@@ -1,0 +1,356 @@
+// Package sorted keeps sets of small records, byte strings in sorted order,
+// in chunks: a few hundred neighbours in one row. It is the one index of the
+// store: who refers to whom, which entry has which id, who has which join key,
+// in which order entries are decided. A change writes the chunks that it falls
+// into and no more, and a load of a million records writes a few thousand rows.
+//
+// A set lies in one run of chunks, or in several after large loads: a load
+// that would touch everything becomes a run of its own, and runs are merged
+// when there are many. A record is in the set when it is in any of its runs.
+package sorted
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"muster/internal/store/db"
+)
+
+// Kind names one set.
+type Kind int64
+
+const (
+	chunkRecs  = 512     // records in a chunk, at most
+	chunkBytes = 8 << 10 // bytes in a chunk, about
+	bulkRecs   = 4096    // changes from which a load may become a run of its own
+	fanout     = 32      // runs of one level that are merged into one of the next
+)
+
+// ErrDamaged says that a chunk is not what was written.
+var ErrDamaged = errors.New("an index chunk is damaged; run `muster store verify`")
+
+// run is one sorted sequence of chunks.
+type run struct {
+	no    int64
+	level int64
+	recs  int64 // about
+}
+
+// Sets gives access to the sets within a transaction. Changes are collected
+// and written by Flush, or when their set is read.
+type Sets struct {
+	tx      *db.Tx
+	runs    map[Kind][]run
+	loaded  bool
+	changed map[Kind]*changes
+	dirty   map[Kind]bool // its list of runs must be written
+}
+
+// changes are records to add and to drop, in the order they were asked for.
+type changes struct {
+	recs Recs
+	drop []bool
+}
+
+// New returns the sets as the transaction sees them.
+func New(tx *db.Tx) *Sets {
+	return &Sets{tx: tx, runs: map[Kind][]run{}, changed: map[Kind]*changes{}, dirty: map[Kind]bool{}}
+}
+
+// Add puts a record into the set.
+func (s *Sets) Add(k Kind, rec []byte) { s.change(k, rec, false) }
+
+// Drop takes a record out of the set.
+func (s *Sets) Drop(k Kind, rec []byte) { s.change(k, rec, true) }
+
+func (s *Sets) change(k Kind, rec []byte, drop bool) {
+	c := s.changed[k]
+	if c == nil {
+		c = &changes{}
+		s.changed[k] = c
+	}
+	c.recs.Add(rec)
+	c.drop = append(c.drop, drop)
+}
+
+// Unwritten returns how many changes wait for Flush.
+func (s *Sets) Unwritten() int {
+	n := 0
+	for _, c := range s.changed {
+		n += c.recs.Len()
+	}
+	return n
+}
+
+// Flush writes all changes.
+func (s *Sets) Flush() error {
+	kinds := make([]Kind, 0, len(s.changed))
+	for k := range s.changed {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	for _, k := range kinds {
+		if err := s.flush(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads the list of runs.
+func (s *Sets) load() error {
+	if s.loaded {
+		return nil
+	}
+	var k, no, level, recs int64
+	err := s.tx.Each([]any{&k, &no, &level, &recs}, func() error {
+		s.runs[Kind(k)] = append(s.runs[Kind(k)], run{no: no, level: level, recs: recs})
+		return nil
+	}, "SELECT kind, run, level, recs FROM chunk_run ORDER BY kind, run")
+	s.loaded = err == nil
+	return err
+}
+
+// flush writes the changes of one set.
+func (s *Sets) flush(k Kind) error {
+	c := s.changed[k]
+	if c == nil {
+		return nil
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	delete(s.changed, k)
+	adds, drops := c.split()
+	runs := s.runs[k]
+	total := int64(0)
+	for _, r := range runs {
+		total += r.recs
+	}
+	bulk := len(runs) == 0 || len(adds) >= bulkRecs && int64(len(adds))*4*chunkRecs > total
+	for i := range runs {
+		var in []uint32
+		if !bulk && i == largest(runs) {
+			in = adds
+		}
+		if err := s.edit(k, &runs[i], &c.recs, in, drops); err != nil {
+			return err
+		}
+	}
+	if bulk && len(adds) > 0 {
+		if err := s.append(k, &c.recs, adds); err != nil {
+			return err
+		}
+	}
+	return s.writeRuns(k)
+}
+
+// split sorts the changes and keeps the last one for each record.
+func (c *changes) split() (adds, drops []uint32) {
+	order := c.recs.order()
+	for i, at := range order {
+		if i+1 < len(order) && bytes.Equal(c.recs.At(int(at)), c.recs.At(int(order[i+1]))) {
+			continue
+		}
+		if c.drop[at] {
+			drops = append(drops, at)
+		} else {
+			adds = append(adds, at)
+		}
+	}
+	return adds, drops
+}
+
+func largest(runs []run) int {
+	at := 0
+	for i := range runs {
+		if runs[i].recs > runs[at].recs {
+			at = i
+		}
+	}
+	return at
+}
+
+func (s *Sets) writeRuns(k Kind) error {
+	if _, err := s.tx.Exec("DELETE FROM chunk_run WHERE kind = ?", int64(k)); err != nil {
+		return err
+	}
+	b := db.NewBatch("iiii")
+	for _, r := range s.runs[k] {
+		b.Int(int64(k)).Int(r.no).Int(r.level).Int(r.recs)
+	}
+	return s.tx.Load("chunk_run", []string{"kind", "run", "level", "recs"}, b)
+}
+
+// append writes the records as a new run and merges runs where there are
+// many.
+func (s *Sets) append(k Kind, recs *Recs, adds []uint32) error {
+	no := int64(1)
+	for _, r := range s.runs[k] {
+		no = max(no, r.no+1)
+	}
+	w := newWriter(s.tx, k, no)
+	for _, at := range adds {
+		if err := w.add(recs.At(int(at))); err != nil {
+			return err
+		}
+	}
+	if err := w.close(); err != nil {
+		return err
+	}
+	s.runs[k] = append(s.runs[k], run{no: no, recs: int64(len(adds))})
+	for level := int64(0); ; level++ {
+		var same []run
+		for _, r := range s.runs[k] {
+			if r.level == level {
+				same = append(same, r)
+			}
+		}
+		if len(same) < fanout {
+			return nil
+		}
+		if err := s.merge(k, same, level+1); err != nil {
+			return err
+		}
+	}
+}
+
+// Compact merges the runs of a set into one, which makes reading it faster.
+func (s *Sets) Compact(k Kind) error {
+	if err := s.flush(k); err != nil {
+		return err
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	runs := s.runs[k]
+	if len(runs) < 2 {
+		return nil
+	}
+	level := int64(0)
+	for _, r := range runs {
+		level = max(level, r.level)
+	}
+	if err := s.merge(k, slices.Clone(runs), level); err != nil {
+		return err
+	}
+	return s.writeRuns(k)
+}
+
+// Kinds returns the sets that have several runs.
+func (s *Sets) Kinds() ([]Kind, error) {
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	var out []Kind
+	for k, runs := range s.runs {
+		if len(runs) > 1 {
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// merge replaces runs by one.
+func (s *Sets) merge(k Kind, old []run, level int64) error {
+	no := int64(1)
+	for _, r := range s.runs[k] {
+		no = max(no, r.no+1)
+	}
+	m, err := s.open(k, old, nil, nil)
+	if err != nil {
+		return err
+	}
+	w := newWriter(s.tx, k, no)
+	n := int64(0)
+	for {
+		rec, err := m.next()
+		if err != nil {
+			return err
+		}
+		if rec == nil {
+			break
+		}
+		if err := w.add(rec); err != nil {
+			return err
+		}
+		n++
+	}
+	if err := w.close(); err != nil {
+		return err
+	}
+	for _, r := range old {
+		if _, err := s.tx.Exec("DELETE FROM chunk WHERE kind = ? AND run = ?", int64(k), r.no); err != nil {
+			return err
+		}
+	}
+	gone := func(r run) bool { return slices.ContainsFunc(old, func(o run) bool { return o.no == r.no }) }
+	s.runs[k] = append(slices.DeleteFunc(s.runs[k], gone), run{no: no, level: level, recs: n})
+	return nil
+}
+
+// writer writes sorted records as the chunks of a run.
+type writer struct {
+	tx    *db.Tx
+	kind  Kind
+	run   int64
+	pack  packer
+	lo    []byte
+	first bool
+	batch *db.Batch
+	bytes int
+}
+
+func newWriter(tx *db.Tx, k Kind, no int64) *writer {
+	return &writer{tx: tx, kind: k, run: no, first: true, batch: db.NewBatch("iibb")}
+}
+
+func (w *writer) add(rec []byte) error {
+	if w.pack.n == 0 {
+		// The first chunk is bounded by nothing, so that every record has a
+		// chunk to go to.
+		w.lo = []byte{}
+		if !w.first {
+			w.lo = bytes.Clone(rec)
+		}
+	}
+	w.pack.add(rec)
+	if w.pack.n >= chunkRecs*3/4 || len(w.pack.body) >= chunkBytes*3/4 {
+		return w.cut()
+	}
+	return nil
+}
+
+// cut ends the chunk.
+func (w *writer) cut() error {
+	if w.pack.n == 0 {
+		return nil
+	}
+	w.batch.Int(int64(w.kind)).Int(w.run).Bytes(w.lo).Bytes(bytes.Clone(w.pack.body))
+	w.bytes += len(w.pack.body)
+	w.first = false
+	w.pack.reset()
+	if w.bytes > 1<<20 {
+		return w.write()
+	}
+	return nil
+}
+
+func (w *writer) write() error {
+	err := w.tx.Load("chunk", []string{"kind", "run", "lo", "body"}, w.batch)
+	w.batch.Reset()
+	w.bytes = 0
+	return err
+}
+
+func (w *writer) close() error {
+	if err := w.cut(); err != nil {
+		return err
+	}
+	return w.write()
+}
+
+func damaged(k Kind, no int64) error { return fmt.Errorf("set %d, run %d: %w", k, no, ErrDamaged) }

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+func openTest(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "m.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestOneOwner(t *testing.T) {
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "m.db")
+	s, err := Open(t.Context(), dsn, Options{Now: func() time.Time { return time.Unix(0, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), dsn, Options{})
+	var owned *db.OwnedError
+	if !errors.As(err, &owned) || !strings.Contains(err.Error(), fmt.Sprint("pid ")) || !strings.Contains(err.Error(), "since 1970") {
+		t.Errorf("second owner: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err = Open(t.Context(), dsn, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}
+
+// TestCommitsSurvivePowerLoss reads what the writer's connection was told.
+func TestCommitsSurvivePowerLoss(t *testing.T) {
+	s := openTest(t)
+	err := s.People(t.Context(), func(tx *Tx) error {
+		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "page_size": "16384"} {
+			var got string
+			if _, err := tx.db.One([]any{&got}, "PRAGMA "+pragma); err != nil {
+				return err
+			}
+			if got != want {
+				t.Errorf("%s is %s, want %s", pragma, got, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPeopleGoFirst(t *testing.T) {
+	s := openTest(t)
+	var mu sync.Mutex
+	var order []string
+	note := func(x string) {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, x)
+	}
+	var wait sync.WaitGroup
+	started := make(chan bool)
+	wait.Go(func() {
+		s.Bulk(context.Background(), func(tx *Tx) error {
+			close(started)
+			for !tx.ShouldYield() {
+				time.Sleep(time.Millisecond)
+			}
+			note("bulk 1")
+			return nil
+		})
+	})
+	<-started
+	wait.Go(func() {
+		s.Bulk(context.Background(), func(*Tx) error { note("bulk 2"); return nil })
+	})
+	time.Sleep(20 * time.Millisecond)
+	wait.Go(func() {
+		s.People(context.Background(), func(*Tx) error { note("people"); return nil })
+	})
+	wait.Wait()
+	if got := strings.Join(order, ", "); got != "bulk 1, people, bulk 2" {
+		t.Errorf("order: %s", got)
+	}
+}
+
+// TestOneMemberWritesFewRows counts the rows that one change of a large group
+// writes: in the space at import, and in the metaverse at accepting.
+func TestOneMemberWritesFewRows(t *testing.T) {
+	s := openTest(t)
+	schema := object.Schema{Types: []object.Type{{Name: "group", Attributes: []object.Attribute{{Name: "member", Kind: object.Ref, Multi: true}}}}}
+	const n = 100000
+	refs := make([]object.Value, n)
+	ids := make([]object.Value, n)
+	for i := range refs {
+		refs[i] = object.Reference(fmt.Sprintf("p%06d", i))
+		id := object.NewID("o", fmt.Sprint(i))
+		ids[i] = object.Reference(string(id[:]))
+	}
+	g := object.NewID("g")
+	var from metaverse.Origin
+	m, err := s.BeginImport(t.Context(), "hr", ImportOptions{Full: true, Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.Put(object.Record{Type: "group", Anchor: "g", Attrs: object.Bag(object.Attr{Name: "member", Values: object.Set(refs...)})})
+	_, err2 := m.Finish("", true)
+	_, err3 := s.Release(t.Context(), "hr")
+	err4 := s.People(t.Context(), func(tx *Tx) error {
+		w := tx.Writer(1)
+		return errors.Join(w.Birth(&metaverse.Object{ID: g, Type: "group", Attrs: object.Bag(object.Attr{Name: "member", Values: object.Set(ids...)}), Origins: []metaverse.Origin{from}}), w.Flush())
+	})
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	written := func() (n int64) {
+		s.People(t.Context(), func(tx *Tx) error {
+			_, err := tx.db.One([]any{&n}, "SELECT total_changes()")
+			return err
+		})
+		return n
+	}
+	before := written()
+	m, err = s.BeginImport(t.Context(), "hr", ImportOptions{Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.Change(Delta{Op: Merge, Record: object.Record{Type: "group", Anchor: "g"}, Mods: []Mod{{Op: DropValues, Name: "member", Values: object.Values{object.Reference("p050000")}}}})
+	_, err2 = m.Finish("", true)
+	_, err3 = s.Release(t.Context(), "hr")
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	imported := written() - before
+	before = written()
+	err = s.People(t.Context(), func(tx *Tx) error {
+		w := tx.Writer(2)
+		return errors.Join(w.DropRef(g, "member", object.NewID("o", "5")), w.Flush())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("importing wrote %d rows, accepting %d", imported, written()-before)
+	if accepted := written() - before; accepted > 10 {
+		t.Errorf("accepting one member of %d wrote %d rows, want at most 10", n, accepted)
+	}
+	if imported > 20 {
+		t.Errorf("importing one member of %d wrote %d rows, want at most 20", n, imported)
+	}
+	err = s.Read(t.Context(), func(tx *Tx) error {
+		list, err := tx.Entries([]object.ID{space.EntryID("hr", "g")})
+		if e := list[space.EntryID("hr", "g")]; e == nil || len(e.Image.Get("member")) != n-1 {
+			t.Error("the member is still there")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

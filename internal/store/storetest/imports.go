@@ -1,0 +1,289 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/space"
+)
+
+func testImport(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	m := begin(t, s, "hr", true)
+	check(t, m.Put(person("2", str("name", "Bo"), ref("boss", "1"))))
+	check(t, m.Put(person("1", str("name", "Ada", "Ada L."))))
+	check(t, m.Put(person("3", str("name", "Cy"), ref("boss", "9"))))
+	var dup *store.DuplicateError
+	if err := m.Put(person("1", str("name", "again"))); !errors.As(err, &dup) {
+		t.Errorf("the same anchor twice: %v", err)
+	}
+	st, err := m.Finish("m1", true)
+	check(t, err)
+	equal(t, "added", st.Added, 3)
+	equal(t, "names", st.Types["user"].Present["name"], 3)
+	equal(t, "nulls", st.Types["user"].Nulls("boss"), 1)
+	equal(t, "visible before release", len(all(t, s, "hr")), 0)
+	_, err = s.Release(context.Background(), "hr")
+	check(t, err)
+	got := all(t, s, "hr")
+	equal(t, "entries", len(got), 4)
+	if !got["9"].Stub || got["1"].Stub || !got["1"].Seen {
+		t.Errorf("stub: %s; %s", show(got["9"]), show(got["1"]))
+	}
+	if want := refTo(space.EntryID("hr", "1")); !got["2"].Image.Get("boss").Equal(want) {
+		t.Errorf("boss of 2: %s", show(got["2"]))
+	}
+	read(t, s, func(tx *store.Tx) error {
+		mark, err := tx.Mark("hr")
+		equal(t, "mark", mark, "m1")
+		return err
+	})
+
+	ada, bo := person("1", str("name", "Ada", "Ada L.")), person("2", str("name", "Bo"), ref("boss", "1"))
+	st = importAll(t, s, "hr", ada, bo, person("3", str("name", "Cy"), ref("boss", "9")))
+	equal(t, "changed", st.Changed, 0)
+	v := all(t, s, "hr")["2"].Version
+
+	// 3 goes, 2 changes its boss, and 9 appears.
+	st = importAll(t, s, "hr", ada, person("2", str("name", "Bo"), ref("boss", "9")), person("9", str("name", "Nine")))
+	equal(t, "missing", st.Missing, 1)
+	got = all(t, s, "hr")
+	if got["3"].Missing.IsZero() || got["9"].Stub || !got["9"].Seen || got["2"].Version != v+1 {
+		t.Errorf("after: %s; %s; %s", show(got["3"]), show(got["9"]), show(got["2"]))
+	}
+	if want := refTo(space.EntryID("hr", "9")); !got["2"].Image.Get("boss").Equal(want) {
+		t.Errorf("boss of 2: %s", show(got["2"]))
+	}
+	// What is missing is not missed twice; coming back ends it.
+	st = importAll(t, s, "hr", ada, person("2", str("name", "Bo"), ref("boss", "9")), person("9", str("name", "Nine")))
+	equal(t, "missing again", st.Missing, 0)
+	importAll(t, s, "hr", ada, person("2", str("name", "Bo"), ref("boss", "9")), person("9", str("name", "Nine")), person("3", str("name", "Cy"), ref("boss", "9")))
+	if got = all(t, s, "hr"); !got["3"].Missing.IsZero() {
+		t.Errorf("back: %s", show(got["3"]))
+	}
+
+	// An import that is not released changes nothing, and the next replaces it.
+	before := dump(all(t, s, "hr"))
+	m = begin(t, s, "hr", true)
+	check(t, m.Put(person("1", str("name", "Changed"))))
+	check(t, m.Put(person("77", ref("boss", "78"))))
+	_, err = m.Finish("m9", true)
+	check(t, err)
+	equal(t, "unreleased", dump(all(t, s, "hr")), before)
+	check(t, s.DiscardImport(context.Background(), "hr"))
+	equal(t, "discarded", dump(all(t, s, "hr")), before)
+	m = begin(t, s, "hr", true)
+	check(t, m.Put(person("1", str("name", "Changed"))))
+	check(t, m.Discard())
+	equal(t, "given up", dump(all(t, s, "hr")), before)
+	st = importAll(t, s, "hr", ada, person("2", str("name", "Bo"), ref("boss", "9")), person("9", str("name", "Nine")), person("3", str("name", "Cy"), ref("boss", "9")))
+	equal(t, "nothing left of it", st.Changed+st.Added+st.Missing, 0)
+	if _, err := s.Release(context.Background(), "hr"); !errors.Is(err, store.ErrNothingToRelease) {
+		t.Errorf("released twice: %v", err)
+	}
+}
+
+func dump(list map[string]*space.Entry) string {
+	var names []string
+	for n := range list {
+		names = append(names, n)
+	}
+	out := ""
+	for _, n := range sortedStrings(names) {
+		out += show(list[n]) + "\n"
+	}
+	return out
+}
+
+func adUser(anchor, dn string, attrs ...object.Attr) object.Record {
+	r := person(anchor, attrs...)
+	r.DN = dn
+	return r
+}
+
+func testNames(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	ou := object.Record{Type: "ou", Anchor: "g-ou", DN: "OU=Staff,DC=x"}
+	group := object.Record{Type: "group", Anchor: "g-grp", DN: "CN=All,OU=Staff,DC=x", Attrs: object.Bag(ref("member", "CN=Ada,OU=Staff,DC=x", "cn=bo,ou=staff,dc=x", "CN=Out,OU=Else,DC=x"))}
+	ada := adUser("g-ada", "CN=Ada,OU=Staff,DC=x", ref("manager", "CN=Bo,OU=Staff,DC=x"))
+	bo := adUser("g-bo", "CN=Bo,OU=Staff,DC=x")
+	importAll(t, s, "ad", ou, group, ada, bo)
+	got := all(t, s, "ad")
+	equal(t, "DN", got["g-ada"].DN, "CN=Ada,OU=Staff,DC=x")
+	stub := got["dn:CN=Out,OU=Else,DC=x"]
+	if stub == nil || !stub.Stub {
+		t.Fatalf("no placeholder: %s", dump(got))
+	}
+	if want := refTo(got["g-ada"].ID, got["g-bo"].ID, stub.ID); !got["g-grp"].Image.Get("member").Equal(want) {
+		t.Errorf("members: %s", show(got["g-grp"]))
+	}
+	if want := refTo(got["g-bo"].ID); !got["g-ada"].Image.Get("manager").Equal(want) {
+		t.Errorf("manager: %s", show(got["g-ada"]))
+	}
+
+	// The container is renamed: its children show their new names at once,
+	// though only the container was told; a later full import finds nothing.
+	m := begin(t, s, "ad", false)
+	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: object.Record{Type: "ou", Anchor: "g-ou", DN: "OU=People,DC=x"}}))
+	_, err := m.Finish("", true)
+	check(t, err)
+	_, err = s.Release(context.Background(), "ad")
+	check(t, err)
+	equal(t, "DN", all(t, s, "ad")["g-ada"].DN, "CN=Ada,OU=People,DC=x")
+	read(t, s, func(tx *store.Tx) error {
+		id, err := tx.EntryAt("ad", "", "cn=ada,ou=people,dc=x")
+		equal(t, "found by DN", id, got["g-ada"].ID)
+		return err
+	})
+
+	// The placeholder turns out to be somebody, under the same id.
+	m = begin(t, s, "ad", false)
+	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: adUser("g-out", "CN=Out,OU=Else,DC=x", str("name", "Out"))}))
+	_, err = m.Finish("", true)
+	check(t, err)
+	_, err = s.Release(context.Background(), "ad")
+	check(t, err)
+	out := all(t, s, "ad")["g-out"]
+	if out == nil || out.Stub || out.ID != stub.ID || !out.Seen {
+		t.Errorf("placeholder: %s", show(out))
+	}
+	read(t, s, func(tx *store.Tx) error {
+		list, err := tx.Entries([]object.ID{space.EntryID("ad", "g-out")})
+		if len(list) != 1 {
+			t.Errorf("the entry is not found by its anchor")
+		}
+		return err
+	})
+}
+
+func testDeltas(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	var members []string
+	var recs []object.Record
+	for i := range 50 {
+		recs = append(recs, person(fmt.Sprint("p", i), str("name", fmt.Sprint("Name ", i))))
+		members = append(members, fmt.Sprint("p", i))
+	}
+	recs = append(recs, object.Record{Type: "group", Anchor: "g", Attrs: object.Bag(ref("members", members...))})
+	importAll(t, s, "hr", recs...)
+	m := begin(t, s, "hr", false)
+	mod := func(op store.ModOp, name string, vs ...object.Value) store.Mod {
+		return store.Mod{Op: op, Name: name, Values: object.Set(vs...)}
+	}
+	merge := func(typ, anchor string, mods ...store.Mod) {
+		t.Helper()
+		check(t, m.Change(store.Delta{Op: store.Merge, Record: object.Record{Type: typ, Anchor: anchor}, Mods: mods}))
+	}
+	merge("group", "g", mod(store.AddValues, "members", object.Reference("new")), mod(store.DropValues, "members", object.Reference("p0")))
+	merge("group", "g", mod(store.DropValues, "members", object.Reference("p1"))) // the same object once more
+	merge("user", "p2", mod(store.ReplaceValues, "name", object.Str("Other")))
+	merge("user", "p2", mod(store.AddValues, "name", object.Str("Second")))
+	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: person("new", str("name", "New"))}))
+	check(t, m.Change(store.Delta{Op: store.Gone, Record: object.Record{Anchor: "p3"}}))
+	st, err := m.Finish("m2", true)
+	check(t, err)
+	equal(t, "changed", st.Changed, 2)
+	_, err = s.Release(context.Background(), "hr")
+	check(t, err)
+	got := all(t, s, "hr")
+	list := got["g"].Image.Get("members")
+	equal(t, "members", len(list), 49)
+	for anchor, want := range map[string]bool{"p0": false, "p1": false, "new": true, "p5": true} {
+		id := space.EntryID("hr", anchor)
+		equal(t, "member "+anchor, list.Has(object.Reference(string(id[:]))), want)
+	}
+	equal(t, "name", got["p2"].Image.Get("name").String(), "Other; Second")
+	equal(t, "p3 is missing", got["p3"].Missing.IsZero(), false)
+	equal(t, "new", show(got["new"]) != "none" && got["new"].Seen && !got["new"].Stub, true)
+}
+
+// testImportHistories imports random worlds, whole and by changes, and
+// compares what the store says with what was told.
+func testImportHistories(t *testing.T, fresh func(testing.TB) string) {
+	for seed := range uint64(3) {
+		rnd := rand.New(rand.NewPCG(seed, 7))
+		s := Open(t, fresh(t))
+		world := map[string]object.Record{}
+		known := map[string]bool{} // shown at some time
+		name := func() string { return fmt.Sprint("a", rnd.IntN(60)) }
+		draw := func(anchor string) object.Record {
+			r := person(anchor, str("name", fmt.Sprint("n", rnd.IntN(3))))
+			if rnd.IntN(2) == 0 {
+				r.Attrs.Put("boss", ref("", name()).Values)
+			}
+			if rnd.IntN(3) == 0 {
+				r.Attrs.Put("many", ref("", name(), name(), name()).Values)
+			}
+			return r
+		}
+		for step := range 25 {
+			full := step == 0 || rnd.IntN(2) == 0
+			m := begin(t, s, "hr", full)
+			before := len(world)
+			for range rnd.IntN(20) {
+				n := name()
+				if rnd.IntN(4) == 0 {
+					if _, ok := world[n]; ok && !full {
+						check(t, m.Change(store.Delta{Op: store.Gone, Record: object.Record{Anchor: n}}))
+					}
+					delete(world, n)
+					continue
+				}
+				world[n] = draw(n)
+				if !full {
+					known[n] = true
+					check(t, m.Change(store.Delta{Op: store.PutWhole, Record: world[n]}))
+				}
+			}
+			if full {
+				for n, r := range world {
+					known[n] = true
+					check(t, m.Put(r))
+				}
+			}
+			_, err := m.Finish("", true)
+			check(t, err)
+			_, err = s.Release(context.Background(), "hr")
+			check(t, err)
+			compareWorld(t, fmt.Sprintf("seed %d step %d full %v was %d", seed, step, full, before), all(t, s, "hr"), world, known)
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+func compareWorld(t *testing.T, when string, got map[string]*space.Entry, world map[string]object.Record, known map[string]bool) {
+	t.Helper()
+	for n, r := range world {
+		e := got[n]
+		if e == nil || !e.Seen || e.Stub || !e.Missing.IsZero() {
+			t.Errorf("%s: %s should be there: %s", when, n, show(e))
+			continue
+		}
+		want := r.Attrs.Clone()
+		for _, a := range r.Attrs {
+			if a.Values[0].Kind() != object.Ref {
+				continue
+			}
+			var ids []object.ID
+			for _, v := range a.Values {
+				ids = append(ids, space.EntryID("hr", v.Text()))
+			}
+			want.Put(a.Name, refTo(ids...))
+		}
+		if !e.Image.Equal(want) {
+			t.Errorf("%s: %s: %s", when, n, show(e))
+		}
+	}
+	for n, e := range got {
+		if _, there := world[n]; !there && known[n] && e.Missing.IsZero() {
+			t.Errorf("%s: %s should be missing: %s", when, n, show(e))
+		}
+	}
+}

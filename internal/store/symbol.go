@@ -1,0 +1,147 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+
+	"muster/internal/store/db"
+)
+
+// symbols are names that come again and again, connectors, types, attributes,
+// rules, as small numbers.
+type symbols struct {
+	mu    sync.RWMutex
+	ids   map[string]uint32
+	names []string // by id; names[0] is ""
+}
+
+func (y *symbols) id(name string) (uint32, bool) {
+	y.mu.RLock()
+	defer y.mu.RUnlock()
+	id, ok := y.ids[name]
+	return id, ok
+}
+
+// table returns the names by id; the slice only grows, so holding it is safe.
+func (y *symbols) table() []string {
+	y.mu.RLock()
+	defer y.mu.RUnlock()
+	return y.names
+}
+
+func (y *symbols) add(fresh map[string]uint32) {
+	if len(fresh) == 0 {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.ids == nil {
+		y.ids = map[string]uint32{}
+	}
+	names := append([]string(nil), y.names...)
+	for name, id := range fresh {
+		for len(names) <= int(id) {
+			names = append(names, "")
+		}
+		names[id] = name
+		y.ids[name] = id
+	}
+	y.names = names
+}
+
+// sym returns the number of a name, giving it one if need be. "" is 0.
+func (t *Tx) sym(name string) (uint32, error) {
+	if name == "" {
+		return 0, nil
+	}
+	if id, ok := t.store.syms.id(name); ok {
+		return id, nil
+	}
+	if id, ok := t.fresh[name]; ok {
+		return id, nil
+	}
+	if err := t.readSymbols(); err != nil {
+		return 0, err
+	}
+	if id, ok := t.store.syms.id(name); ok {
+		return id, nil
+	}
+	if !t.db.Writes() {
+		return 0, errNoSymbol
+	}
+	n, err := t.take(symbolID, 1)
+	if err != nil {
+		return 0, err
+	}
+	if t.fresh == nil {
+		t.fresh = map[string]uint32{}
+	}
+	t.fresh[name] = uint32(n)
+	return uint32(n), nil
+}
+
+// errNoSymbol says that a name is not known: nothing stored can have it.
+var errNoSymbol = fmt.Errorf("store: the name is not known")
+
+// known returns the number of a name, 0 if nothing stored can have it.
+func (t *Tx) known(name string) (uint32, error) {
+	if id, ok := t.fresh[name]; ok {
+		return id, nil
+	}
+	if id, ok := t.store.syms.id(name); ok {
+		return id, nil
+	}
+	if err := t.readSymbols(); err != nil {
+		return 0, err
+	}
+	id, _ := t.store.syms.id(name)
+	return id, nil
+}
+
+// readSymbols reads what other processes have added.
+func (t *Tx) readSymbols() error {
+	have := len(t.store.syms.table())
+	fresh := map[string]uint32{}
+	var id int64
+	var name []byte
+	err := t.db.Each([]any{&id, &name}, func() error {
+		fresh[string(name)] = uint32(id)
+		return nil
+	}, "SELECT id, name FROM symbol WHERE id >= ?", int64(have))
+	if err == nil {
+		t.store.syms.add(fresh)
+	}
+	return err
+}
+
+func (t *Tx) writeSymbols() error {
+	if len(t.fresh) == 0 {
+		return nil
+	}
+	b := db.NewBatch("ib")
+	for name, id := range t.fresh {
+		b.Int(int64(id)).Text(name)
+	}
+	return t.db.Load("symbol", []string{"id", "name"}, b)
+}
+
+// name returns the name of a symbol.
+func (t *Tx) name(id uint32) string {
+	if id == 0 {
+		return ""
+	}
+	if names := t.store.syms.table(); int(id) < len(names) && names[id] != "" {
+		return names[id]
+	}
+	for name, n := range t.fresh {
+		if n == id {
+			return name
+		}
+	}
+	if t.readSymbols() == nil {
+		if names := t.store.syms.table(); int(id) < len(names) {
+			return names[id]
+		}
+	}
+	return ""
+}

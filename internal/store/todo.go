@@ -1,0 +1,357 @@
+package store
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/space"
+)
+
+func appendPending(b []byte, list []space.Pending) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for i := range list {
+		p := &list[i]
+		b = append(appendText(b, p.Name), p.Target[:]...)
+		b = appendSet(appendSet(appendSet(b, p.Before), p.Want), p.Found)
+		b = append(b, byte(p.State))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.Tries)), uint64(p.Errors))
+		b = appendInstant(appendText(b, p.Fault), p.First)
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.SentNo)), uint64(p.Plan))
+	}
+	return b
+}
+
+func (r *reader) pending() []space.Pending {
+	out := make([]space.Pending, r.count())
+	for i := range out {
+		out[i] = space.Pending{Name: r.text(), Target: r.id(), Before: r.values(), Want: r.values(), Found: r.values(),
+			State: space.State(r.byte()), Tries: int(r.uvarint()), Errors: int(r.uvarint()), Fault: r.text(), First: r.instant(),
+			SentNo: int64(r.uvarint()), Plan: int64(r.uvarint())}
+	}
+	return out
+}
+
+// stage returns the state under which an entry's changes are found: the one
+// that asks for attention first.
+func stage(list []space.Pending) space.State {
+	best := space.Contested
+	for i := range list {
+		if rank(list[i].State) < rank(best) {
+			best = list[i].State
+		}
+	}
+	return best
+}
+
+func rank(s space.State) int {
+	return slices.Index([]space.State{space.Waiting, space.Failed, space.Unknown, space.Sent, space.Contested}, s)
+}
+
+const todoColumns = "(key, conn, state, sent_no, plan, chunk, pos, body)"
+
+func (t *Tx) writeTodos(b *db.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	_, err := t.db.Feed(b, "INSERT INTO todo "+todoColumns+` SELECT c0, c1, c2, c3, c4, c5, c6, c7 FROM @feed WHERE true
+ ON CONFLICT (key) DO UPDATE SET state = excluded.state, sent_no = excluded.sent_no, plan = excluded.plan, chunk = excluded.chunk, pos = excluded.pos, body = excluded.body`)
+	return err
+}
+
+func (w *Writer) setPending(key int64, list []space.Pending) error {
+	if len(list) == 0 {
+		w.doneTodo.Int(key)
+		return nil
+	}
+	slices.SortFunc(list, comparePending)
+	sent := int64(0)
+	for i := range list {
+		sent = max(sent, list[i].SentNo)
+	}
+	w.todos.Int(key).Int(int64(connOf(key))).Int(int64(stage(list))).Int(sent).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(appendPending(nil, list))
+	return nil
+}
+
+type todo struct {
+	key, state, plan, chunk, pos int64
+	body                         []byte
+}
+
+// pendingOf reads what is on its way for the entries.
+func (t *Tx) pendingOf(keys []int64) (map[int64][]space.Pending, error) {
+	b := db.NewBatch("i")
+	for _, k := range keys {
+		b.Int(k)
+	}
+	return t.pending(b, "SELECT d.key, d.state, d.plan, d.chunk, d.pos, d.body FROM @feed JOIN todo d ON d.key = feed.c0")
+}
+
+func (t *Tx) pending(b *db.Batch, q string, args ...any) (map[int64][]space.Pending, error) {
+	var list []todo
+	var x todo
+	err := t.db.EachOf(b, []any{&x.key, &x.state, &x.plan, &x.chunk, &x.pos, &x.body}, func() error {
+		y := x
+		y.body = append([]byte(nil), x.body...)
+		list = append(list, y)
+		return nil
+	}, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(list, func(a, b todo) int {
+		if a.plan != b.plan {
+			return int(a.plan - b.plan)
+		}
+		return int(a.chunk - b.chunk)
+	})
+	out := make(map[int64][]space.Pending, len(list))
+	for _, x := range list {
+		if len(x.body) > 0 {
+			r := t.reader(x.body)
+			out[x.key] = r.pending()
+			if r.bad {
+				return nil, errDamaged
+			}
+			continue
+		}
+		c, err := t.Chunk(x.plan, x.chunk)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil || int(x.pos) >= len(c.Units) {
+			return nil, errDamaged
+		}
+		out[x.key] = derive(&c.Units[x.pos], t.name(connOf(x.key)), x.plan, space.State(x.state))
+	}
+	return out, nil
+}
+
+// derive returns what a unit wants of the account that it adds.
+func derive(u *engine.Unit, conn string, plan int64, state space.State) []space.Pending {
+	var out []space.Pending
+	for i := range u.Changes {
+		c := &u.Changes[i]
+		if c.Connector != conn {
+			continue
+		}
+		p := space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After, State: state, Plan: plan}
+		switch c.Op {
+		case engine.AddAccount:
+			p.Name, p.Before, p.Want = space.Account, nil, space.Present
+		case engine.Rename:
+			p.Name = space.Name
+		case engine.SetAccount, engine.SetInitial:
+		case engine.AddAccountRef:
+			p.Before, p.Want = nil, space.Present
+		default:
+			continue
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, comparePending)
+	return out
+}
+
+// Pending returns entries of a connector with changes in one of the states,
+// whole, behind the cursor after (0 begins), and the cursor for the next call;
+// 0 when there are no more.
+func (t *Tx) Pending(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return nil, 0, err
+	}
+	var keys []int64
+	for _, st := range states {
+		n := 0
+		var k int64
+		err := t.db.Each([]any{&k}, func() error { keys = append(keys, k); n++; return nil },
+			"SELECT key FROM todo WHERE conn = ? AND state = ? AND key > ? ORDER BY key LIMIT ?", int64(sym), int64(st), after, int64(limit))
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	slices.Sort(keys)
+	next := int64(0)
+	if len(keys) >= limit {
+		keys = keys[:limit]
+		next = keys[limit-1]
+	}
+	got, err := t.entriesByKey(keys)
+	if err != nil {
+		return nil, 0, err
+	}
+	var out []*space.Entry
+	for _, k := range keys {
+		if e := got[k]; e != nil {
+			out = append(out, e)
+		}
+	}
+	return out, next, nil
+}
+
+// SendNo begins a batch of sending: its number is later than any import that
+// began before.
+func (t *Tx) SendNo() (int64, error) { return t.take(sentNo, 1) }
+
+// MarkSent notes that the entries' changes are being handed over, before they
+// are: in the state and with the numbers that list says. It is one small
+// commit, and durable.
+func (t *Tx) MarkSent(list []*space.Entry) error { return t.SetPending(list) }
+
+// SetPending replaces what is on its way for the entries by what they say, in
+// answers, confirmations and cancellations. An entry with nothing on its way
+// has no row.
+func (t *Tx) SetPending(list []*space.Entry) error {
+	w := t.Writer(0)
+	for _, e := range list {
+		plan := int64(0)
+		for i := range e.Pending {
+			plan = max(plan, e.Pending[i].Plan)
+		}
+		w.plan = plan
+		if err := w.SetPending(e.ID, e.Pending); err != nil {
+			return err
+		}
+	}
+	t.moved = true
+	return w.Flush()
+}
+
+// Answer is what became of an account that a system took.
+type Answer struct {
+	Entry  object.ID
+	Anchor string // what the system calls it; "" if it did not say
+}
+
+// Named notes what systems call the accounts that they took.
+func (t *Tx) Named(list []Answer) error {
+	w := t.Writer(0)
+	for _, a := range list {
+		if a.Anchor == "" {
+			continue
+		}
+		key, err := w.entryKey(a.Entry)
+		if err != nil {
+			return err
+		}
+		rows, err := t.rowsOf([]int64{key})
+		if err != nil {
+			return err
+		}
+		r := rows[key]
+		if r == nil || r.anchor == a.Anchor {
+			continue
+		}
+		sym := connOf(key)
+		t.sets.Drop(entryOrder, orderRec(nil, sym, []byte(r.anchor), key))
+		t.sets.Add(entryOrder, orderRec(nil, sym, []byte(a.Anchor), key))
+		t.sets.Drop(nameless, be64(nil, key))
+		id := space.EntryID(t.name(sym), a.Anchor)
+		t.sets.Add(entryIDs, be64(append([]byte(nil), id[:]...), key))
+		r.anchor = a.Anchor
+		w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+	}
+	t.moved = true
+	return w.Flush()
+}
+
+// linkRecs returns the keys of the objects that the entry is linked to.
+func (t *Tx) linkRecs(key int64) ([]int64, error) {
+	var out []int64
+	err := t.sets.Find(linksOut, [][]byte{be64(nil, key)}, func(_ int, rec []byte) { out = append(out, u64(rec[8:])) })
+	return out, err
+}
+
+// parentOf finds the entry above a DN; 0 and the whole DN if there is none.
+func (t *Tx) parentOf(c *connRow, dn string) (parent int64, rdn string, err error) {
+	rdn, up := splitDN(dn)
+	if up == "" {
+		return 0, dn, nil
+	}
+	at, err := t.entryAtDN(c, up)
+	if err != nil || at == 0 {
+		return 0, dn, err
+	}
+	return at, rdn, nil
+}
+
+func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
+	folded := string(be32(nil, c.sym)) + object.Fold(dn)
+	if k, ok := t.containers[folded]; ok {
+		return k, nil
+	}
+	parent, rdn, err := t.parentOf(c, dn)
+	if err != nil {
+		return 0, err
+	}
+	var key int64
+	hashes := [][16]byte{dnHash(int64(placeOf(parent)), rdn)}
+	if parent != 0 {
+		hashes = append(hashes, dnHash(0, dn))
+	}
+	for _, h := range hashes {
+		err := t.sets.Find(entryDNs, [][]byte{append(be32(nil, c.sym), h[:]...)}, func(_ int, rec []byte) { key = u64(rec[20:]) })
+		if err != nil || key != 0 {
+			break
+		}
+	}
+	if t.containers == nil {
+		t.containers = map[string]int64{}
+	}
+	if err == nil && key != 0 {
+		t.containers[folded] = key
+	}
+	return key, err
+}
+
+// EntryAt returns the id of the entry that a connector calls by the anchor or,
+// with an empty anchor, by the DN; zero if there is none.
+func (t *Tx) EntryAt(connector, anchor, dn string) (object.ID, error) {
+	c, err := t.connector(connector)
+	if err != nil || c == nil {
+		return object.ID{}, err
+	}
+	var key int64
+	if anchor != "" {
+		id := space.EntryID(connector, anchor)
+		keys, err := t.uncached(entryIDs, []object.ID{id})
+		if err != nil {
+			return object.ID{}, err
+		}
+		key = keys[id]
+	} else if key, err = t.entryAtDN(c, dn); err != nil {
+		return object.ID{}, err
+	}
+	if key == 0 {
+		return object.ID{}, nil
+	}
+	rows, err := t.rowsOf([]int64{key})
+	if err != nil || rows[key] == nil {
+		return object.ID{}, err
+	}
+	return rows[key].id, nil
+}
+
+// DueObjects returns objects whose time has come.
+func (t *Tx) DueObjects(now time.Time, limit int) ([]object.ID, error) {
+	var keys []int64
+	err := t.sets.Scan(dueTimes, nil, be64(nil, now.UnixMicro()+1), func(rec []byte) bool {
+		keys = append(keys, u64(rec[8:]))
+		return len(keys) < limit
+	})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := t.objectIDsOf(slices.Clone(keys))
+	var out []object.ID
+	for _, k := range keys {
+		if id, ok := ids[k]; ok {
+			out = append(out, id)
+		}
+	}
+	return out, err
+}

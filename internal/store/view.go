@@ -1,0 +1,510 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/store/sorted"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/space"
+)
+
+// View is an engine.View over a transaction. Reading what was not loaded is a
+// fault of the engine, and panics.
+type View struct {
+	t     *Tx
+	order map[string]int // connectors in the order of the rules
+
+	entries   map[object.ID]*space.Entry
+	byKey     map[int64]*space.Entry
+	objects   map[object.ID]*metaverse.Object
+	of        map[object.ID][]*space.Entry
+	holds     map[object.ID][]*engine.Hold
+	approved  map[object.ID]map[engine.Hash]bool
+	links     map[object.ID]object.ID
+	accounts  map[object.ID]map[string]bool
+	matches   map[engine.Key][]object.ID
+	offered   map[engine.Key][]object.ID
+	namers    map[object.ID][]object.ID
+	referrers map[object.ID][]object.ID
+	names     map[engine.Name]claimant
+}
+
+type claimant struct {
+	id object.ID
+	ok bool
+}
+
+var _ engine.View = (*View)(nil)
+
+// View returns a view of what the transaction sees. connectors are in the
+// order of the rules.
+func (t *Tx) View(connectors []string) *View {
+	v := &View{t: t, order: map[string]int{}}
+	for i, c := range connectors {
+		v.order[c] = i
+	}
+	v.Forget()
+	return v
+}
+
+// Forget drops what was loaded.
+func (v *View) Forget() {
+	*v = View{t: v.t, order: v.order,
+		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
+		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
+		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
+		namers: map[object.ID][]object.ID{}, referrers: map[object.ID][]object.ID{}, names: map[engine.Name]claimant{}}
+}
+
+// Load reads what is needed, a kind of thing at a time.
+func (v *View) Load(need engine.Need) error {
+	steps := []func(engine.Need) error{v.loadEntries, v.loadObjects, v.loadLinks, v.loadAccounts, v.loadMatches,
+		v.loadCandidates, v.loadNamers, v.loadReferrers, v.loadNames}
+	for _, step := range steps {
+		if err := step(need); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fresh[T any](ids []object.ID, have map[object.ID]T) []object.ID {
+	var out []object.ID
+	for _, id := range ids {
+		if _, ok := have[id]; !ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (v *View) loadEntries(need engine.Need) error {
+	ids := fresh(need.Entries, v.entries)
+	if len(ids) == 0 {
+		return nil
+	}
+	got, keys, err := v.t.entriesKeyed(ids)
+	for _, id := range ids {
+		v.entries[id] = got[id]
+		if got[id] != nil {
+			v.byKey[keys[id]] = got[id]
+		}
+		if e := got[id]; e != nil {
+			v.links[id] = e.Link
+		}
+	}
+	return err
+}
+
+func (v *View) loadObjects(need engine.Need) error {
+	ids := fresh(need.Objects, v.objects)
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := v.t.objectRowsOf(ids)
+	if err != nil {
+		return err
+	}
+	keys := make([]int64, 0, len(rows))
+	for _, id := range ids {
+		v.objects[id] = nil
+		v.of[id] = nil
+		if w := rows[id]; w != nil {
+			v.objects[id] = &w.obj
+			keys = append(keys, w.key)
+		}
+	}
+	if err := v.loadLinked(rows, keys); err != nil {
+		return err
+	}
+	if v.holds, err = v.t.holdsOf(ids, v.holds); err != nil {
+		return err
+	}
+	v.approved, err = v.t.approvedOf(ids, v.approved)
+	return err
+}
+
+// loadLinked reads the entries that are linked to the objects.
+func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
+	of, err := v.t.linked(keys)
+	if err != nil {
+		return err
+	}
+	got := map[int64]*space.Entry{}
+	var all []int64
+	for _, list := range of {
+		for _, k := range list {
+			if e := v.byKey[k]; e != nil {
+				got[k] = e
+			} else {
+				all = append(all, k)
+			}
+		}
+	}
+	more, err := v.t.entriesByKey(all)
+	if err != nil {
+		return err
+	}
+	maps.Copy(got, more)
+	maps.Copy(v.byKey, more)
+	for id, w := range rows {
+		var list []*space.Entry
+		for _, k := range of[w.key] {
+			if e := got[k]; e != nil {
+				list = append(list, e)
+				v.entries[e.ID], v.links[e.ID] = e, id
+			}
+		}
+		slices.SortFunc(list, func(a, b *space.Entry) int {
+			if c := v.order[a.Connector] - v.order[b.Connector]; c != 0 {
+				return c
+			}
+			return compareEntries(a, b)
+		})
+		v.of[id] = list
+	}
+	return nil
+}
+
+func compareEntries(a, b *space.Entry) int {
+	if a.Anchor != b.Anchor {
+		if a.Anchor < b.Anchor {
+			return -1
+		}
+		return 1
+	}
+	return a.ID.Compare(b.ID)
+}
+
+func (v *View) loadLinks(need engine.Need) error {
+	ids := fresh(need.Links, v.links)
+	if len(ids) == 0 {
+		return nil
+	}
+	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	if err != nil {
+		return err
+	}
+	links, err := v.t.linksOf(slices.Collect(maps.Values(keys)))
+	for _, id := range ids {
+		v.links[id] = links[keys[id]]
+	}
+	return err
+}
+
+func (v *View) loadAccounts(need engine.Need) error {
+	ids := fresh(need.Accounts, v.accounts)
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := v.t.objectRowsOf(fresh(ids, v.of))
+	if err != nil {
+		return err
+	}
+	keys := make([]int64, 0, len(rows))
+	for _, w := range rows {
+		keys = append(keys, w.key)
+	}
+	if err := v.loadLinked(rows, keys); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		v.accounts[id] = map[string]bool{}
+		for _, e := range v.of[id] {
+			if e.Exists() {
+				v.accounts[id][e.Connector] = true
+			}
+		}
+		if v.objects[id] == nil && rows[id] != nil {
+			delete(v.of, id) // its holds are not loaded
+		}
+	}
+	return nil
+}
+
+// keyPrefixes returns the beginnings of the records for the keys; a nil one
+// can have none.
+func (t *Tx) keyPrefixes(keys []engine.Key) ([][]byte, []int, error) {
+	var out [][]byte
+	var at []int
+	for i, k := range keys {
+		typ, err := t.known(k.Type)
+		if err != nil {
+			return nil, nil, err
+		}
+		attr, err := t.known(k.Attr)
+		if err != nil {
+			return nil, nil, err
+		}
+		if typ != 0 && attr != 0 {
+			out = append(out, append(be32(be32(nil, typ), attr), hash64(k.Value)...))
+			at = append(at, i)
+		}
+	}
+	return out, at, nil
+}
+
+// lookUp finds the keys of what has one of the prepared values.
+func (t *Tx) lookUp(kind sorted.Kind, keys []engine.Key) (found [][]int64, all []int64, err error) {
+	prefixes, at, err := t.keyPrefixes(keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	found = make([][]int64, len(keys))
+	err = t.sets.Find(kind, prefixes, func(i int, rec []byte) {
+		k := u64(rec[16:])
+		found[at[i]] = append(found[at[i]], k)
+		all = append(all, k)
+	})
+	return found, all, err
+}
+
+func (v *View) loadMatches(need engine.Need) error {
+	if len(need.Matches) == 0 {
+		return nil
+	}
+	found, all, err := v.t.lookUp(objectKeys, need.Matches)
+	if err != nil {
+		return err
+	}
+	rows, err := v.t.objectsByKey(all)
+	if err != nil {
+		return err
+	}
+	for i, k := range need.Matches {
+		var ids []object.ID
+		folded := v.t.index.Keys[rules.Spot{Type: k.Type, Attr: k.Attr}]
+		for _, key := range found[i] {
+			w := rows[key]
+			if w != nil && w.obj.Type == k.Type && slices.ContainsFunc(w.obj.Attrs.Get(k.Attr), func(x object.Value) bool { return object.Key(x, folded) == k.Value }) {
+				ids = append(ids, w.obj.ID)
+			}
+		}
+		v.matches[k] = sortIDs(ids)
+	}
+	return nil
+}
+
+func (v *View) loadCandidates(need engine.Need) error {
+	if len(need.Candidates) == 0 {
+		return nil
+	}
+	found, all, err := v.t.lookUp(offers, need.Candidates)
+	if err != nil {
+		return err
+	}
+	rows, err := v.t.rowsOf(all)
+	if err != nil {
+		return err
+	}
+	for i, k := range need.Candidates {
+		var ids []object.ID
+		for _, key := range found[i] {
+			if w := rows[key]; w != nil {
+				ids = append(ids, w.id)
+			}
+		}
+		v.offered[k] = sortIDs(ids)
+	}
+	return nil
+}
+
+func sortIDs(ids []object.ID) []object.ID {
+	slices.SortFunc(ids, object.ID.Compare)
+	return slices.Compact(ids)
+}
+
+func (v *View) loadNamers(need engine.Need) error {
+	ids := fresh(need.Namers, v.namers)
+	if len(ids) == 0 {
+		return nil
+	}
+	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	if err != nil {
+		return err
+	}
+	var prefixes [][]byte
+	of := map[int64]object.ID{}
+	for _, id := range ids {
+		v.namers[id] = nil
+		if k, ok := keys[id]; ok {
+			of[k] = id
+			prefixes = append(prefixes, be64(nil, k))
+		}
+	}
+	named := map[int64][]int64{} // entry → who names it
+	var all []int64
+	err = v.t.sets.Find(edgesIn, prefixes, func(_ int, rec []byte) {
+		named[u64(rec)] = append(named[u64(rec)], u64(rec[12:]))
+		all = append(all, u64(rec[12:]))
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := v.t.rowsOf(all) // leaves out what is not released
+	if err != nil {
+		return err
+	}
+	links, err := v.t.linksOf(all)
+	for k, from := range named {
+		var out []object.ID
+		for _, f := range from {
+			if l := links[f]; !l.IsZero() && rows[f] != nil {
+				out = append(out, l)
+			}
+		}
+		v.namers[of[k]] = sortIDs(out)
+	}
+	return err
+}
+
+func (v *View) loadReferrers(need engine.Need) error {
+	ids := fresh(need.Referrers, v.referrers)
+	var prefixes [][]byte
+	for i := range ids {
+		v.referrers[ids[i]] = nil
+		prefixes = append(prefixes, ids[i][:])
+	}
+	err := v.t.sets.Find(refsIn, prefixes, func(_ int, rec []byte) {
+		id := object.ID(rec[:16])
+		v.referrers[id] = append(v.referrers[id], object.ID(rec[20:36]))
+	})
+	for _, id := range ids {
+		v.referrers[id] = sortIDs(v.referrers[id])
+	}
+	return err
+}
+
+func (v *View) loadNames(need engine.Need) error {
+	if len(need.Names) == 0 {
+		return nil
+	}
+	keys := make([]engine.Key, len(need.Names))
+	for i, n := range need.Names {
+		keys[i] = engine.Key(n)
+	}
+	found, all, err := v.t.lookUp(claims, keys)
+	if err != nil {
+		return err
+	}
+	rows, err := v.t.objectsByKey(all)
+	if err != nil {
+		return err
+	}
+	for i, n := range need.Names {
+		v.names[n] = claimant{}
+		for _, key := range found[i] {
+			w := rows[key]
+			if w == nil || w.obj.Type != n.Type {
+				continue
+			}
+			if c, ok := w.obj.Claim(n.Attr); ok && prepareName(v.t.index, n.Type, c) == n.Value {
+				v.names[n] = claimant{id: w.obj.ID, ok: true}
+			}
+		}
+	}
+	return v.t.spotted(need.Names, v.names)
+}
+
+// spotted adds names that accounts have.
+func (t *Tx) spotted(names []engine.Name, out map[engine.Name]claimant) error {
+	var prefixes [][]byte
+	var of []engine.Name
+	for _, n := range names {
+		if out[n].ok {
+			continue
+		}
+		for _, spot := range t.index.Also[rules.Spot{Type: n.Type, Attr: n.Attr}] {
+			var p []byte
+			for _, name := range []string{spot.Connector, spot.Type, spot.Attr} {
+				y, err := t.known(name)
+				if err != nil {
+					return err
+				}
+				p = be32(p, y)
+			}
+			prefixes = append(prefixes, append(p, hash64(n.Value)...))
+			of = append(of, n)
+		}
+	}
+	found := map[engine.Name][]int64{}
+	var all []int64
+	err := t.sets.Find(spots, prefixes, func(i int, rec []byte) {
+		found[of[i]] = append(found[of[i]], u64(rec[20:]))
+		all = append(all, u64(rec[20:]))
+	})
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	rows, err := t.rowsOf(all)
+	if err != nil {
+		return err
+	}
+	links, err := t.linksOf(all)
+	for n, keys := range found {
+		for _, k := range keys {
+			if rows[k] == nil || !bytes.Contains([]byte(object.Fold(rows[k].image)), []byte(object.Fold(n.Value))) {
+				continue // only the hash was the same
+			}
+			if !out[n].ok || out[n].id.IsZero() {
+				out[n] = claimant{id: links[k], ok: true}
+			}
+		}
+	}
+	return err
+}
+
+func loaded[K comparable, V any](m map[K]V, k K, what string) V {
+	x, ok := m[k]
+	if !ok {
+		panic(fmt.Sprintf("engine: %s of %v was read without being loaded", what, k))
+	}
+	return x
+}
+
+// Entry returns the entry, nil if there is none.
+func (v *View) Entry(id object.ID) *space.Entry { return loaded(v.entries, id, "entry") }
+
+// Object returns the object, nil if there is none.
+func (v *View) Object(id object.ID) *metaverse.Object { return loaded(v.objects, id, "object") }
+
+// EntriesOf returns the entries linked to the object, in the rules' order.
+func (v *View) EntriesOf(obj object.ID) []*space.Entry { return loaded(v.of, obj, "entries") }
+
+// Holds returns the holds on the object, in the order of their targets.
+func (v *View) Holds(obj object.ID) []*engine.Hold { return v.holds[obj] }
+
+// Approved returns the changes of the object that people approved.
+func (v *View) Approved(obj object.ID) map[engine.Hash]bool { return v.approved[obj] }
+
+// LinkOf returns the object that the entry is linked to.
+func (v *View) LinkOf(entry object.ID) object.ID { return loaded(v.links, entry, "link") }
+
+// Account reports that the object has an account there.
+func (v *View) Account(obj object.ID, connector string) bool {
+	return loaded(v.accounts, obj, "accounts")[connector]
+}
+
+// Matches returns the objects that have the key.
+func (v *View) Matches(k engine.Key) []object.ID { return loaded(v.matches, k, "matches") }
+
+// Candidates returns the unlinked entries that offer the key.
+func (v *View) Candidates(k engine.Key) []object.ID { return loaded(v.offered, k, "candidates") }
+
+// Namers returns the objects linked to entries that name the entry.
+func (v *View) Namers(entry object.ID) []object.ID { return loaded(v.namers, entry, "namers") }
+
+// Referrers returns the objects that name the object.
+func (v *View) Referrers(obj object.ID) []object.ID { return loaded(v.referrers, obj, "referrers") }
+
+// Claimant returns who has the name.
+func (v *View) Claimant(n engine.Name) (object.ID, bool) {
+	c := loaded(v.names, n, "name")
+	return c.id, c.ok
+}

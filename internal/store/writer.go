@@ -1,0 +1,596 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// Writer collects what accepting units changes, and writes it a batch at a
+// time. Only engine.Apply uses it. Nothing is written before Flush.
+type Writer struct {
+	t     *Tx
+	plan  int64
+	chunk int64
+	place int
+
+	bornKeys map[object.ID]int64 // of objects born in this transaction
+	refd     map[object.ID]map[string]metaverse.Origin
+	made     map[object.ID]int64 // of entries made in this transaction
+	births   *db.Batch
+	accounts *db.Batch
+	todos    *db.Batch
+	puts     []rawRow
+	entries  []rawRow
+	dead     *db.Batch
+	gone     []rawRow
+	doneTodo *db.Batch
+}
+
+// Writer returns a writer for a plan.
+func (t *Tx) Writer(plan int64) *Writer {
+	return &Writer{t: t, plan: plan, bornKeys: map[object.ID]int64{}, refd: map[object.ID]map[string]metaverse.Origin{}, made: map[object.ID]int64{},
+		births: db.NewBatch("ib"), accounts: db.NewBatch("ib"), todos: db.NewBatch("iiiiiiib"), dead: db.NewBatch("i"), doneTodo: db.NewBatch("i")}
+}
+
+// At says which unit of the plan is being applied.
+func (w *Writer) At(chunk int64, place int) { w.chunk, w.place = chunk, place }
+
+func (w *Writer) where() int64 { return w.plan<<32 | w.chunk<<8 | int64(w.place) }
+
+// errUnknown says that the engine names something that is not there.
+var errUnknown = errors.New("store: the plan names something that is not there; decide again")
+
+func (w *Writer) objectKey(id object.ID) (int64, error) {
+	if k, ok := w.bornKeys[id]; ok {
+		return k, nil
+	}
+	rows, err := w.t.headsOf([]object.ID{id})
+	if err != nil {
+		return 0, err
+	}
+	if r := rows[id]; r != nil {
+		return r.key, nil
+	}
+	return 0, fmt.Errorf("object %s: %w", id, errUnknown)
+}
+
+func (w *Writer) entryKey(id object.ID) (int64, error) {
+	if k, ok := w.made[id]; ok {
+		return k, nil
+	}
+	if k := w.t.store.entryKeys.get(id); k != 0 {
+		return k, nil
+	}
+	keys, err := w.t.uncached(entryIDs, []object.ID{id})
+	if err != nil {
+		return 0, err
+	}
+	if k, ok := keys[id]; ok {
+		return k, nil
+	}
+	return 0, fmt.Errorf("entry %s: %w", id, errUnknown)
+}
+
+// Birth adds an object. References among its attributes are stored as edges.
+func (w *Writer) Birth(o *metaverse.Object) error {
+	t := w.t
+	key, err := t.take(objectKey, 1)
+	if err != nil {
+		return err
+	}
+	w.bornKeys[o.ID] = key
+	body, err := t.appendObject(nil, w.where(), o)
+	if err != nil {
+		return err
+	}
+	w.births.Int(key).Bytes(body)
+	t.sets.Add(objectIDs, be64(append([]byte(nil), o.ID[:]...), key))
+	typ, err := t.sym(o.Type)
+	if err != nil {
+		return err
+	}
+	t.sets.Add(typeOrder, be64(be32(nil, typ), key))
+	if err := w.refs(key, o, nil); err != nil {
+		return err
+	}
+	return t.indexObject(&objectRow{key: key, typ: typ, obj: *o}, t.sets.Add)
+}
+
+// refs moves an object's reference records from what was to what is.
+func (w *Writer) refs(key int64, is, was *metaverse.Object) error {
+	have := map[string]bool{}
+	each := func(o *metaverse.Object, fn func(out, in []byte)) error {
+		if o == nil {
+			return nil
+		}
+		for _, a := range o.Attrs {
+			if !isRefs(a.Values) {
+				continue
+			}
+			y, err := w.t.sym(a.Name)
+			if err != nil {
+				return err
+			}
+			for _, v := range a.Values {
+				to := v.Text()
+				out := append(be32(be64(make([]byte, 0, 28), key), y), to...)
+				in := append(be32(append(make([]byte, 0, 36), to...), y), o.ID[:]...)
+				fn(out, in)
+			}
+		}
+		return nil
+	}
+	if err := each(was, func(out, _ []byte) { have[string(out)] = true }); err != nil {
+		return err
+	}
+	err := each(is, func(out, in []byte) {
+		if !have[string(out)] {
+			w.t.sets.Add(refsOut, out)
+			w.t.sets.Add(refsIn, in)
+		}
+		delete(have, string(out))
+	})
+	if err != nil {
+		return err
+	}
+	return each(was, func(out, in []byte) {
+		if have[string(out)] {
+			w.t.sets.Drop(refsOut, out)
+			w.t.sets.Drop(refsIn, in)
+		}
+	})
+}
+
+// AddRef adds one reference of an object without reading the others; the
+// object's version moves once, whatever else is written of it.
+func (w *Writer) AddRef(obj object.ID, attr string, target object.ID, from metaverse.Origin) error {
+	w.touched(obj)[attr] = from
+	return w.ref(obj, attr, target, false)
+}
+
+// DropRef takes one reference away without reading the others.
+func (w *Writer) DropRef(obj object.ID, attr string, target object.ID) error {
+	w.touched(obj)
+	return w.ref(obj, attr, target, true)
+}
+
+// touched returns the attributes of references that came to the object.
+func (w *Writer) touched(obj object.ID) map[string]metaverse.Origin {
+	m := w.refd[obj]
+	if m == nil {
+		m = map[string]metaverse.Origin{}
+		w.refd[obj] = m
+	}
+	return m
+}
+
+func (w *Writer) ref(obj object.ID, attr string, target object.ID, drop bool) error {
+	key, err := w.objectKey(obj)
+	if err != nil {
+		return err
+	}
+	y, err := w.t.sym(attr)
+	if err != nil {
+		return err
+	}
+	out := append(be32(be64(nil, key), y), target[:]...)
+	in := append(be32(append([]byte(nil), target[:]...), y), obj[:]...)
+	change := w.t.sets.Add
+	if drop {
+		change = w.t.sets.Drop
+	}
+	change(refsOut, out)
+	change(refsIn, in)
+	return nil
+}
+
+// Put replaces an object by what it has become; was is what the view said.
+// The version moves by one. References that was and is have are compared, and
+// the differences stored as edges; an attribute of references that both lack
+// stays as it is, so that AddRef and DropRef may do it edge by edge.
+func (w *Writer) Put(is, was *metaverse.Object) error {
+	t := w.t
+	rows, err := t.headsOf([]object.ID{is.ID})
+	if err != nil {
+		return err
+	}
+	row := rows[is.ID]
+	if row == nil {
+		return fmt.Errorf("object %s: %w", is.ID, errUnknown)
+	}
+	kept := *is
+	kept.Attrs, kept.Origins = slices.Clone(is.Attrs), slices.Clone(is.Origins)
+	for len(kept.Origins) < len(kept.Attrs) {
+		kept.Origins = append(kept.Origins, metaverse.Origin{})
+	}
+	next := objectRow{obj: kept}
+	next.withRefs(row.refsLeft(is, was))
+	body, err := t.appendObject(nil, row.born, &next.obj)
+	if err != nil {
+		return err
+	}
+	w.puts = append(w.puts, rawRow{key: row.key, version: row.obj.Version + 1, body: body})
+	w.history(is.ID)
+	if err := t.indexObject(row, t.sets.Drop); err != nil {
+		return err
+	}
+	if err := t.indexObject(&objectRow{key: row.key, typ: row.typ, obj: *is}, t.sets.Add); err != nil {
+		return err
+	}
+	return w.refs(row.key, is, was)
+}
+
+// refsLeft returns the attributes of references that a change leaves alone.
+func (w *objectRow) refsLeft(is, was *metaverse.Object) map[string]metaverse.Origin {
+	out := map[string]metaverse.Origin{}
+	for i, a := range w.obj.Attrs {
+		if a.Values == nil && !is.Attrs.Has(a.Name) && (was == nil || !was.Attrs.Has(a.Name)) {
+			out[a.Name] = w.obj.Origins[i]
+		}
+	}
+	return out
+}
+
+// history notes that the unit being applied changed the object.
+func (w *Writer) history(id object.ID) {
+	rec := be64(append([]byte(nil), id[:]...), w.plan)
+	w.t.sets.Add(history, append(be32(rec, uint32(w.chunk)), byte(w.place)))
+}
+
+// touch moves the versions of objects whose references changed, and sees to
+// it that attributes of references have their origin.
+func (w *Writer) touch() error {
+	if len(w.refd) == 0 {
+		return nil
+	}
+	var ids []object.ID
+	for id := range w.refd {
+		if _, born := w.bornKeys[id]; !born {
+			ids = append(ids, id)
+		}
+	}
+	rows, err := w.t.headsOf(ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		row := rows[id]
+		if row == nil {
+			return fmt.Errorf("object %s: %w", id, errUnknown)
+		}
+		put := rawRow{version: row.obj.Version}
+		i := slices.IndexFunc(w.puts, func(x rawRow) bool { return x.key == row.key })
+		if i >= 0 {
+			put = w.puts[i]
+			if row, err = w.t.readObject(put); err != nil {
+				return err
+			}
+		}
+		if put.version == rows[id].obj.Version {
+			put.version++
+			w.history(id)
+		}
+		row.withRefs(w.refd[id])
+		if put.body, err = w.t.appendObject(nil, row.born, &row.obj); err != nil {
+			return err
+		}
+		put.key = row.key
+		if i >= 0 {
+			w.puts[i] = put
+		} else {
+			w.puts = append(w.puts, put)
+		}
+	}
+	clear(w.refd)
+	return nil
+}
+
+// withRefs adds attributes of references without their values.
+func (w *objectRow) withRefs(attrs map[string]metaverse.Origin) {
+	o := &w.obj
+	for name, from := range attrs {
+		i, ok := slices.BinarySearchFunc(o.Attrs, name, func(a object.Attr, n string) int { return strings.Compare(a.Name, n) })
+		if !ok {
+			o.Attrs = slices.Insert(o.Attrs, i, object.Attr{Name: name})
+			o.Origins = slices.Insert(o.Origins, i, from)
+		}
+	}
+}
+
+// Death ends an object. Its birth moves into the history.
+func (w *Writer) Death(was *metaverse.Object) error {
+	t := w.t
+	rows, err := t.objectRowsOf([]object.ID{was.ID})
+	if err != nil {
+		return err
+	}
+	row := rows[was.ID]
+	if row == nil {
+		return fmt.Errorf("object %s: %w", was.ID, errUnknown)
+	}
+	w.dead.Int(row.key)
+	rec := be64(append([]byte(nil), was.ID[:]...), row.born>>32)
+	t.sets.Add(history, append(be32(rec, uint32(row.born&0xffffffff>>8)), byte(row.born)))
+	w.history(was.ID)
+	t.sets.Drop(objectIDs, be64(append([]byte(nil), was.ID[:]...), row.key))
+	t.sets.Drop(typeOrder, be64(be32(nil, row.typ), row.key))
+	if err := w.refs(row.key, nil, &row.obj); err != nil {
+		return err
+	}
+	return t.indexObject(row, t.sets.Drop)
+}
+
+// Link links an entry to an object, or with the zero object cuts it. cut is
+// the object that the entry may not join until it changes; explicit tells that
+// a person linked it.
+func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) error {
+	key, err := w.entryKey(entry)
+	if err != nil {
+		return err
+	}
+	if !from.IsZero() {
+		obj, err := w.objectKey(from)
+		if err != nil {
+			return err
+		}
+		w.t.sets.Drop(linksIn, be64(be64(nil, obj), key))
+		w.t.sets.Drop(linksOut, be64(be64(nil, key), obj))
+	}
+	if !to.IsZero() {
+		obj, err := w.objectKey(to)
+		if err != nil {
+			return err
+		}
+		w.t.sets.Add(linksIn, be64(be64(nil, obj), key))
+		w.t.sets.Add(linksOut, be64(be64(nil, key), obj))
+	}
+	if !explicit && cut.IsZero() && from.IsZero() {
+		return nil // the row says nothing of it
+	}
+	rows, err := w.t.rowsOf([]int64{key})
+	if err != nil {
+		return err
+	}
+	r := rows[key]
+	if r == nil {
+		return fmt.Errorf("entry %s: %w", entry, errUnknown)
+	}
+	r.flags &^= rowExplicit | rowCut
+	if explicit {
+		r.flags |= rowExplicit
+	}
+	if !cut.IsZero() {
+		r.flags |= rowCut
+	}
+	r.cut = cut
+	w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+	return nil
+}
+
+// NewAccount adds the entry of an account that is to be created, linked to the
+// object. What is to be sent is what the unit being applied says.
+func (w *Writer) NewAccount(e *space.Entry, obj object.ID) error {
+	t := w.t
+	c, err := t.connector(e.Connector)
+	if err != nil {
+		return err
+	}
+	typ, err := t.sym(e.Type)
+	if err != nil {
+		return err
+	}
+	key := c.nextMade
+	c.nextMade++
+	t.raised = true
+	w.made[e.ID] = key
+	r := row{key: key, typ: typ, id: e.ID, anchor: e.Anchor}
+	if len(e.Initial) > 0 {
+		initial, err := t.appendBag(nil, e.Initial)
+		if err != nil {
+			return err
+		}
+		r.extra = string(appendExtra(nil, nil, string(initial)))
+		r.flags |= rowExtra
+	}
+	if e.DN != "" {
+		r.flags |= rowNamed
+		r.rdn = e.DN
+		if err := w.nest(c, &r, e.DN); err != nil {
+			return err
+		}
+	}
+	w.accounts.Int(key).Bytes(append(r.append(nil), 0))
+	t.sets.Add(entryIDs, be64(append([]byte(nil), e.ID[:]...), key))
+	t.sets.Add(entryOrder, orderRec(nil, c.sym, []byte(e.Anchor), key))
+	ok, err := w.objectKey(obj)
+	if err != nil {
+		return err
+	}
+	t.sets.Add(linksIn, be64(be64(nil, ok), key))
+	t.sets.Add(linksOut, be64(be64(nil, key), ok))
+	w.todos.Int(key).Int(int64(c.sym)).Int(int64(space.Waiting)).Int(0).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(nil)
+	return nil
+}
+
+// nest finds the parent of a DN, so that renaming it renames this entry.
+func (w *Writer) nest(c *connRow, r *row, dn string) error {
+	parent, rdn, err := w.t.parentOf(c, dn)
+	if err != nil {
+		return err
+	}
+	r.parent, r.rdn = parent, rdn
+	w.t.sets.Add(entryDNs, dnRec(c.sym, dnHash(int64(placeOf(parent)), rdn), r.key))
+	w.t.sets.Add(nameless, be64(nil, r.key))
+	return nil
+}
+
+// SetPending replaces what is on its way for an entry; nothing ends it.
+func (w *Writer) SetPending(entry object.ID, list []space.Pending) error {
+	key, err := w.entryKey(entry)
+	if err != nil {
+		return err
+	}
+	return w.setPending(key, list)
+}
+
+// SetInitial replaces the values that the account was given once.
+func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
+	key, err := w.entryKey(entry)
+	if err != nil {
+		return err
+	}
+	rows, err := w.t.rowsOf([]int64{key})
+	if err != nil {
+		return err
+	}
+	r := rows[key]
+	if r == nil {
+		return fmt.Errorf("entry %s: %w", entry, errUnknown)
+	}
+	arrived, _, err := w.t.readExtra(r.extra)
+	if err != nil {
+		return err
+	}
+	bag, err := w.t.appendBag(nil, initial)
+	if err != nil {
+		return err
+	}
+	r.extra = string(appendExtra(nil, arrived, string(bag)))
+	r.flags |= rowExtra
+	w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+	return nil
+}
+
+// DropEntry forgets an entry: an account that was never sent, or whose
+// deletion is confirmed.
+func (w *Writer) DropEntry(entry object.ID) error {
+	key, err := w.entryKey(entry)
+	if err != nil {
+		return err
+	}
+	raw, err := w.t.get(entries, []int64{key})
+	if err != nil || len(raw) == 0 {
+		return err
+	}
+	w.gone = append(w.gone, raw...)
+	w.doneTodo.Int(key)
+	return nil
+}
+
+// SetDue says when time alone changes something for the object.
+func (w *Writer) SetDue(id object.ID, at time.Time) error {
+	rows, err := w.t.headsOf([]object.ID{id})
+	if err != nil {
+		return err
+	}
+	row := rows[id]
+	if row == nil || row.obj.Due.Equal(at) {
+		return nil
+	}
+	if !row.obj.Due.IsZero() {
+		w.t.sets.Drop(dueTimes, be64(be64(nil, row.obj.Due.UnixMicro()), row.key))
+	}
+	if !at.IsZero() {
+		w.t.sets.Add(dueTimes, be64(be64(nil, at.UnixMicro()), row.key))
+	}
+	row.obj.Due = at
+	body, err := w.t.appendObject(nil, row.born, &row.obj)
+	w.puts = append(w.puts, rawRow{key: row.key, version: row.obj.Version, body: body})
+	return err
+}
+
+// Flush writes what was collected.
+func (w *Writer) Flush() error {
+	t := w.t
+	if err := w.touch(); err != nil {
+		return err
+	}
+	if w.births.Len() > 0 {
+		if err := t.insert(objects, w.births); err != nil {
+			return err
+		}
+	}
+	if w.accounts.Len() > 0 {
+		if err := t.insert(entries, w.accounts); err != nil {
+			return err
+		}
+	}
+	if err := t.put(objects, last(w.puts)); err != nil {
+		return err
+	}
+	if err := t.put(entries, last(w.entries)); err != nil {
+		return err
+	}
+	if err := t.remove(objects, w.dead); err != nil {
+		return err
+	}
+	if w.doneTodo.Len() > 0 {
+		if _, err := t.db.Feed(w.doneTodo, "DELETE FROM todo WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+			return err
+		}
+	}
+	if err := w.flushGone(); err != nil {
+		return err
+	}
+	if err := t.writeTodos(w.todos); err != nil {
+		return err
+	}
+	for id, k := range w.bornKeys {
+		t.store.objectKeys.put(id, k)
+	}
+	for _, b := range []*db.Batch{w.births, w.accounts, w.todos, w.dead, w.doneTodo} {
+		b.Reset()
+	}
+	w.puts, w.entries, w.gone = nil, nil, nil
+	return nil
+}
+
+func (w *Writer) flushGone() error {
+	by := map[uint32][]rawRow{}
+	for _, x := range w.gone {
+		by[connOf(x.key)] = append(by[connOf(x.key)], x)
+	}
+	conns, err := w.t.connectors()
+	if err != nil {
+		return err
+	}
+	for sym, list := range by {
+		if err := w.t.erase(conns[sym], list, 0); err != nil {
+			return err
+		}
+		for _, x := range list {
+			links, err := w.t.linkRecs(x.key)
+			if err != nil {
+				return err
+			}
+			for _, l := range links {
+				w.t.sets.Drop(linksOut, be64(be64(nil, x.key), l))
+				w.t.sets.Drop(linksIn, be64(be64(nil, l), x.key))
+			}
+		}
+	}
+	return nil
+}
+
+// last keeps the last row for each key.
+func last(rows []rawRow) []rawRow {
+	at := map[int64]int{}
+	out := rows[:0]
+	for _, x := range rows {
+		if i, ok := at[x.key]; ok {
+			out[i] = x
+			continue
+		}
+		at[x.key] = len(out)
+		out = append(out, x)
+	}
+	return out
+}

@@ -1,0 +1,340 @@
+package run
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/engine"
+)
+
+// accept accepts the plan chunk by chunk, then writes what deciding left
+// behind. A run that dies in between goes on where it was (see finishPlan).
+func (d *deciding) accept(ctx context.Context) error {
+	open, err := d.r.acceptPlan(ctx, d.rep, d.plan)
+	if err != nil {
+		return err
+	}
+	return d.r.store.Bulk(ctx, func(t *store.Tx) error { return d.leave(t, open) })
+}
+
+// leave writes notes, the waiting list, the join queue and what unlinked
+// entries ask for, and takes off the marks of who was decided.
+func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error {
+	w := t.Writer(d.plan.No)
+	var ended []*engine.Hold
+	waiting := map[object.ID][]engine.Change{}
+	for _, n := range d.notes {
+		ended = append(ended, n.ended...)
+		waiting[n.object] = append(n.waiting, open[n.object]...)
+		if n.redue {
+			if err := w.SetDue(n.object, n.due); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	ended = slices.DeleteFunc(ended, func(h *engine.Hold) bool { return h.ID == 0 })
+	if err := t.EndHolds(ended); err != nil {
+		return err
+	}
+	if err := t.SetWaiting(waiting); err != nil {
+		return err
+	}
+	if err := d.leaveQueue(t); err != nil {
+		return err
+	}
+	if err := t.SetOffers(d.dec.Offers()); err != nil {
+		return err
+	}
+	if err := setSetting(t, settingClock, d.trig.Now); err != nil {
+		return err
+	}
+	if err := addCounts(t, d.plan, d.counted, nil); err != nil {
+		return err
+	}
+	return t.Decided(d.connectors(), d.moment)
+}
+
+// leaveQueue writes who waits in the join queue, and takes out who does not any
+// more.
+func (d *deciding) leaveQueue(t *store.Tx) error {
+	was, err := t.Queued(math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	now := map[object.ID]bool{}
+	var list []engine.Queued
+	for _, q := range d.dec.Queue() {
+		now[q.Entry] = true
+		list = append(list, *q)
+	}
+	var gone []object.ID
+	for i := range was {
+		if !now[was[i].Entry] {
+			gone = append(gone, was[i].Entry)
+		}
+	}
+	return t.SetQueued(list, gone)
+}
+
+// finishPlan goes on with a plan whose acceptance was interrupted: the rest of
+// its chunks is accepted, and who was decided in it is decided again, so that
+// its notes are written (ACC-7). Plans that were never decided to their end are
+// dropped.
+func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
+	var open []store.Plan
+	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
+		open, err = t.Plans(0, 20)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		switch p.State {
+		case store.PlanAccepting:
+			rep.count("resumed", 1)
+			if _, err := r.acceptPlan(ctx, rep, p); err != nil {
+				return err
+			}
+		case store.PlanDeciding:
+			err := r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(p.No, store.PlanDropped, 0) })
+			if err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+// acceptPlan applies what is left of a plan, one transaction a batch of chunks.
+// It returns the units that stay open because nobody approved them (ACC-3).
+func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) (map[object.ID][]engine.Change, error) {
+	open := map[object.ID][]engine.Change{}
+	next, chunks := p.Accepted, (p.Units+chunkUnits-1)/chunkUnits
+	for next < chunks {
+		err := r.store.Bulk(ctx, func(t *store.Tx) error {
+			a := &accepting{r: r, t: t, p: p, open: open}
+			w := t.Writer(p.No)
+			for n := 0; next < chunks && n < chunksAtOnce; n++ {
+				if err := a.chunk(w, next); err != nil {
+					return err
+				}
+				next++
+				if t.ShouldYield() {
+					break
+				}
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			if err := a.close(); err != nil {
+				return err
+			}
+			return t.SetPlanState(p.No, store.PlanAccepting, next)
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(next*chunkUnits, p.Units), Total: p.Units})
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	rep.count("not-approved", int64(len(open)))
+	return open, r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(p.No, store.PlanAccepted, next) })
+}
+
+// chunkUnits is how many units a chunk of a stored plan holds.
+const chunkUnits = 256
+
+// chunksAtOnce is how many chunks one transaction accepts, if nobody waits.
+const chunksAtOnce = 32
+
+// accepting is one transaction of acceptance.
+type accepting struct {
+	r      *Runner
+	t      *store.Tx
+	p      store.Plan
+	stale  []object.ID // objects whose basis moved: decided again
+	mark   []object.ID // entries to be decided again
+	linked map[engine.Count]int
+	open   map[object.ID][]engine.Change // units that nobody approved
+}
+
+func (a *accepting) chunk(w *store.Writer, no int64) error {
+	c, err := a.t.Chunk(a.p.No, no)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return incomplete(a.p.No)
+	}
+	v := a.t.View(a.r.names())
+	if err := v.Load(unitNeeds(c.Units)); err != nil {
+		return err
+	}
+	skip, err := a.overtaken(c.Units)
+	if err != nil {
+		return err
+	}
+	for i := range c.Units {
+		u := &c.Units[i]
+		if skip[u.Object] {
+			a.stale = append(a.stale, u.Object)
+			continue
+		}
+		if a.p.Trigger == onlyApproved && !approved(v, u) {
+			a.open[u.Object] = u.Changes
+			a.stale = append(a.stale, u.Object)
+			continue
+		}
+		w.At(no, i)
+		if err := a.unit(w, v, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onlyApproved marks plans of which only approved units are accepted.
+const onlyApproved = "approved"
+
+// approved reports that people approved every change of the unit.
+func approved(v *store.View, u *engine.Unit) bool {
+	ok := v.Approved(u.Object)
+	for i := range u.Changes {
+		if !ok[engine.ChangeHash(u.Object, &u.Changes[i])] {
+			return false
+		}
+	}
+	return true
+}
+
+// overtaken finds units whose basis moved since they were decided. While nobody
+// else has written anything that deciding reads, there are none.
+func (a *accepting) overtaken(units []engine.Unit) (map[object.ID]bool, error) {
+	gen, err := a.t.Generation()
+	if err != nil || gen == a.p.Generation {
+		return nil, err
+	}
+	var all []engine.Basis
+	for i := range units {
+		all = append(all, units[i].Basis...)
+	}
+	moved, err := a.t.Moved(all)
+	if err != nil || len(moved) == 0 {
+		return nil, err
+	}
+	bad := map[engine.Basis]bool{}
+	for _, b := range moved {
+		bad[b] = true
+	}
+	out := map[object.ID]bool{}
+	for i := range units {
+		if slices.ContainsFunc(units[i].Basis, func(b engine.Basis) bool { return bad[b] }) {
+			out[units[i].Object] = true
+		}
+	}
+	return out, nil
+}
+
+// unitNeeds is what applying the units reads.
+func unitNeeds(units []engine.Unit) engine.Need {
+	var n engine.Need
+	for i := range units {
+		n.Objects = append(n.Objects, units[i].Object)
+		for k := range units[i].Changes {
+			if c := &units[i].Changes[k]; c.Op == engine.Link || c.Op == engine.Unlink {
+				n.Entries = append(n.Entries, c.Target)
+			}
+		}
+	}
+	return n
+}
+
+// unit writes what one unit does.
+func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
+	fx, err := engine.Apply(v, u, engine.Stamp{Plan: a.p.No, At: a.p.Started})
+	if err != nil {
+		return err
+	}
+	was := v.Object(u.Object)
+	switch {
+	case fx.Born:
+		err = w.Birth(fx.Object)
+	case !fx.Ended.IsZero():
+		err = w.Death(was)
+	case fx.Object != nil:
+		err = w.Put(fx.Object, was)
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range fx.Links {
+		if err := a.link(w, v, fx, l); err != nil {
+			return err
+		}
+	}
+	for _, e := range fx.Added {
+		if err := w.NewAccount(e, u.Object); err != nil {
+			return err
+		}
+	}
+	for _, e := range fx.Changed {
+		if err := w.SetPending(e.ID, e.Pending); err != nil {
+			return err
+		}
+		if len(e.Initial) > 0 {
+			if err := w.SetInitial(e.ID, e.Initial); err != nil {
+				return err
+			}
+		}
+	}
+	for _, id := range fx.Removed {
+		if err := w.DropEntry(id); err != nil {
+			return err
+		}
+	}
+	a.mark = append(a.mark, fx.Recheck...)
+	a.tally(v, u)
+	return nil
+}
+
+func (a *accepting) link(w *store.Writer, v *store.View, fx *engine.Effect, l engine.LinkEffect) error {
+	var from, cut object.ID
+	explicit := false
+	if e := v.Entry(l.Entry); e != nil {
+		from = e.Link
+		explicit = e.Explicit && !l.To.IsZero()
+	}
+	if slices.Contains(fx.Cut, l.Entry) {
+		cut = from
+		for _, e := range fx.Changed {
+			if e.ID == l.Entry {
+				explicit = e.Explicit
+			}
+		}
+	}
+	return w.Link(l.Entry, from, l.To, explicit, cut)
+}
+
+// close marks who must be decided again, and counts for the guards.
+func (a *accepting) close() error {
+	if err := a.t.SetWaiting(a.open); err != nil {
+		return err
+	}
+	if err := a.t.MarkObjects(a.stale); err != nil {
+		return err
+	}
+	if err := a.t.MarkEntries(a.mark); err != nil {
+		return err
+	}
+	return addCounts(a.t, a.p, nil, a.linked)
+}

@@ -1,0 +1,193 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/base/secret"
+	"muster/internal/store"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/space"
+)
+
+// errNotSent stands for a call that a session did not come to.
+var errNotSent = errors.New("not sent")
+
+// each calls fn for every pending change that the call carries out.
+func (c *Call) each(fn func(*space.Pending)) {
+	for _, k := range c.Carries {
+		if p := c.Entry.PendingOf(k.Name, k.Target); p != nil {
+			fn(p)
+		}
+	}
+}
+
+// answer notes what became of a call.
+func (ex *exporting) answer(c *Call, o connector.Outcome) store.Answer {
+	var refused *connector.Refusal
+	var busy *connector.Busy
+	var unanswered *connector.Unanswered
+	switch {
+	case o.Err == nil:
+		return ex.done(c, o)
+	case errors.As(o.Err, &unanswered):
+		ex.rep.count("unknown", 1)
+	case errors.As(o.Err, &busy):
+		c.each(func(p *space.Pending) { p.State = space.Waiting })
+		ex.rep.count("busy", 1)
+	case errors.Is(o.Err, errNotSent):
+		c.each(func(p *space.Pending) { p.State = space.Waiting })
+	case errors.As(o.Err, &refused):
+		ex.refused(c, refused.Code, o.Err)
+	default:
+		ex.report(c, "unexpected-error", o.Err)
+	}
+	return store.Answer{}
+}
+
+// done notes a call that the system took. What cannot be read back is confirmed
+// by the answer (EXP-8).
+func (ex *exporting) done(c *Call, o connector.Outcome) store.Answer {
+	t, _ := ex.desc.Schema.Type(c.Entry.Type)
+	state := space.Sent
+	if ex.desc.Traits.Atomic {
+		state = space.Unknown // it counts once the session is finished
+	}
+	for _, k := range c.Carries {
+		p := c.Entry.PendingOf(k.Name, k.Target)
+		if p == nil {
+			continue
+		}
+		p.State, p.Errors, p.Fault = state, 0, ""
+		if a, ok := t.Attribute(k.Name); ok && a.WriteOnly && state == space.Sent {
+			c.Entry.RemovePending(k.Name, k.Target)
+		}
+	}
+	ex.rep.count("export-"+c.Change.Verb.String(), 1)
+	if c.Change.Verb == connector.Add {
+		return store.Answer{Entry: c.Entry.ID, Anchor: o.Anchor}
+	}
+	return store.Answer{}
+}
+
+func (ex *exporting) refused(c *Call, code problem.Code, err error) {
+	if code == connector.MissingObject && c.Change.Verb == connector.Remove {
+		ex.done(c, connector.Outcome{}) // what is to be gone is gone
+		return
+	}
+	now := ex.r.now()
+	c.each(func(p *space.Pending) {
+		if p.Errors == 0 {
+			p.First = now
+		}
+		p.State, p.Errors, p.Fault = space.Failed, p.Errors+1, err.Error()
+	})
+	ex.report(c, code, err)
+}
+
+func (ex *exporting) report(c *Call, code problem.Code, err error) {
+	ex.rep.count("export-failure", 1)
+	name := c.Change.DN
+	if name == "" {
+		name = c.Change.Anchor
+	}
+	ex.rep.fail(ObjectError{Code: code, Connector: ex.x.Name, Object: name, Message: c.Change.Verb.String() + ": " + strings.TrimPrefix(err.Error(), name+": ")})
+}
+
+// settle finds out what became of changes whose answer was lost, where the
+// system can be asked (EXP-5). Calls that may be repeated without harm wait to
+// be sent again (EXP-6); the rest waits for the next import.
+func (ex *exporting) settle(ctx context.Context) error {
+	finder, _ := ex.conn.(connector.Finder)
+	for after := int64(0); ; {
+		list, next, err := ex.pending(ctx, []space.State{space.Unknown}, after)
+		if err != nil {
+			return err
+		}
+		var changed []*space.Entry
+		var named []store.Answer
+		for _, e := range list {
+			a, ok, err := ex.settleEntry(ctx, finder, e)
+			if err != nil {
+				return err
+			}
+			if ok {
+				changed = append(changed, e)
+			}
+			if a.Anchor != "" {
+				named = append(named, a)
+			}
+		}
+		if err := ex.keep(ctx, changed, named); err != nil || next == 0 {
+			return err
+		}
+		after = next
+	}
+}
+
+func (ex *exporting) settleEntry(ctx context.Context, finder connector.Finder, e *space.Entry) (store.Answer, bool, error) {
+	acct := e.PendingOf(space.Account, object.ID{})
+	verb := connector.Update
+	switch {
+	case acct == nil || acct.State != space.Unknown:
+	case len(acct.Want) == 0:
+		verb = connector.Remove
+	default:
+		verb = connector.Add
+	}
+	switch {
+	case ex.desc.Traits.Atomic, ex.desc.Traits.Repeats(verb):
+		setStates(e, space.Unknown, space.Waiting) // a session that was not finished did nothing (EXP-18)
+		return store.Answer{}, true, nil
+	case verb == connector.Add && finder != nil:
+		rec, err := finder.Find(ctx, whereabouts(e))
+		if errors.Is(err, connector.ErrNotFound) {
+			setStates(e, space.Unknown, space.Waiting)
+			return store.Answer{}, true, nil
+		}
+		if err != nil {
+			return store.Answer{}, false, err
+		}
+		setStates(e, space.Unknown, space.Sent)
+		ex.rep.count("found", 1)
+		return store.Answer{Entry: e.ID, Anchor: rec.Anchor}, true, nil
+	}
+	ex.rep.count("unknown", 1)
+	return store.Answer{}, false, nil
+}
+
+// whereabouts names an account that has no anchor yet.
+func whereabouts(e *space.Entry) connector.Whereabouts {
+	w := connector.Whereabouts{Type: e.Type, Anchor: e.Anchor, DN: e.DN}
+	if p := e.PendingOf(space.Name, object.ID{}); p != nil {
+		w.DN = p.Want.First().Text()
+	}
+	return w
+}
+
+func setStates(e *space.Entry, from, to space.State) {
+	for i := range e.Pending {
+		if e.Pending[i].State == from {
+			e.Pending[i].State = to
+		}
+	}
+}
+
+// withSecrets makes the secrets that the change shows placeholders for: they
+// exist only while it is sent.
+func withSecrets(c connector.Change) connector.Change {
+	var mods []connector.Mod
+	for _, m := range c.Mods {
+		if m.Values.Equal(rules.Password) {
+			c.Secrets = append(c.Secrets, connector.Secret{Name: m.Name, Value: secret.New(newPassword())})
+			continue
+		}
+		mods = append(mods, m)
+	}
+	c.Mods = mods
+	return c
+}

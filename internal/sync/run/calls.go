@@ -1,0 +1,327 @@
+package run
+
+import (
+	"slices"
+	"strings"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/space"
+)
+
+// Stage is one of the stages of an export. They are sent one after the other,
+// each over all accounts, so that what a change needs is there before it.
+type Stage uint8
+
+// The stages (EXP-2).
+const (
+	AddsAndValues Stage = iota // containers from the top
+	Renames
+	References // and adds whose schema demands one
+	Removals   // of references
+	Deletes    // the deepest first
+)
+
+// Stages lists them in order.
+var Stages = []Stage{AddsAndValues, Renames, References, Removals, Deletes}
+
+// Call is one change as it is handed to a connector, and the pending changes
+// of the entry that it carries out.
+type Call struct {
+	Entry   *space.Entry
+	Change  connector.Change
+	Carries []Carried
+}
+
+// Carried names a pending change.
+type Carried struct {
+	Name   string
+	Target object.ID
+}
+
+// System is what making calls needs to know of a connected system.
+type System struct {
+	Type   func(name string) object.Type
+	Demand func(typ string) []string // reference attributes that a new object must have
+	// Named tells how the system calls the account of an object, by DN or by
+	// anchor; false while it has none there.
+	Named func(obj object.ID, byDN bool) (string, bool)
+	// Atomic systems count a session as a whole: what was handed over in it is
+	// there for the rest of it.
+	Atomic bool
+}
+
+// there reports that a change was carried out, as far as this session goes.
+func (s *System) there(p *space.Pending) bool {
+	return p.State == space.Sent || s.Atomic && p.State == space.Unknown
+}
+
+// due reports that the change is to be sent.
+func due(p *space.Pending) bool { return p.State == space.Waiting || p.State == space.Failed }
+
+// calls makes the calls that one entry needs in a stage. waits names what an
+// account still waits for, in words, "" if nothing.
+func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
+	acct := e.PendingOf(space.Account, object.ID{})
+	adding := acct != nil && len(acct.Want) > 0
+	deleting := acct != nil && len(acct.Want) == 0
+	switch {
+	case deleting && stage == Deletes && due(acct):
+		return s.delete(e), ""
+	case deleting:
+		return nil, ""
+	case adding && s.there(acct): // it was added just now; the rest follows
+	case adding && !due(acct):
+		return nil, "" // its outcome is unknown
+	case adding && stage == AddsAndValues && len(s.Demand(e.Type)) == 0:
+		return s.add(e, nil), ""
+	case adding && stage == References && len(s.Demand(e.Type)) > 0:
+		return s.addWithRefs(e)
+	case adding:
+		return nil, ""
+	}
+	switch stage {
+	case AddsAndValues:
+		return s.values(e), ""
+	case Renames:
+		return s.rename(e), ""
+	case References:
+		return s.refs(e, true), ""
+	case Removals:
+		return s.refs(e, false), ""
+	case Deletes:
+	}
+	return nil, ""
+}
+
+func (s *System) at(verb connector.Verb, e *space.Entry) *Call {
+	dn := e.DN
+	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
+		dn = p.Want.First().Text()
+	}
+	return &Call{Entry: e, Change: connector.Change{Verb: verb, Type: e.Type, Anchor: e.Anchor, DN: dn}}
+}
+
+func (c *Call) carry(p *space.Pending) { c.Carries = append(c.Carries, Carried{p.Name, p.Target}) }
+
+func (s *System) delete(e *space.Entry) *Call {
+	c := s.at(connector.Remove, e)
+	for i := range e.Pending {
+		if e.Pending[i].Name == space.Account {
+			c.carry(&e.Pending[i])
+		}
+	}
+	return c
+}
+
+// add makes the call that creates the account, with all its values and the
+// given references.
+func (s *System) add(e *space.Entry, refs []connector.Mod) *Call {
+	c := s.at(connector.Add, e)
+	for i := range e.Pending {
+		p := &e.Pending[i]
+		switch {
+		case !p.Target.IsZero() || !due(p):
+			continue
+		case p.Name == space.Name:
+			c.Change.DN = p.Want.First().Text()
+		case p.Name != space.Account && len(p.Want) > 0:
+			c.Change.Mods = append(c.Change.Mods, connector.Mod{Name: p.Name, Values: p.Want})
+		}
+		c.carry(p)
+	}
+	c.Change.Mods = append(c.Change.Mods, refs...)
+	return c
+}
+
+// addWithRefs waits until a reference that the schema demands can be given
+// (REF-14).
+func (s *System) addWithRefs(e *space.Entry) (*Call, string) {
+	r := s.refs(e, true)
+	for _, name := range s.Demand(e.Type) {
+		if r == nil || !slices.ContainsFunc(r.Change.Mods, func(m connector.Mod) bool { return m.Name == name }) {
+			return nil, "a " + name
+		}
+	}
+	for i := range r.Change.Mods {
+		r.Change.Mods[i].Op = connector.Replace
+	}
+	c := s.add(e, r.Change.Mods)
+	c.Carries = append(c.Carries, r.Carries...)
+	return c, ""
+}
+
+// values makes the call that sets the account's values.
+func (s *System) values(e *space.Entry) *Call {
+	c := s.at(connector.Update, e)
+	for i := range e.Pending {
+		p := &e.Pending[i]
+		if p.Name[0] != '@' && p.Target.IsZero() && due(p) {
+			c.Change.Mods = append(c.Change.Mods, connector.Mod{Name: p.Name, Values: p.Want})
+			c.carry(p)
+		}
+	}
+	if len(c.Carries) == 0 {
+		return nil
+	}
+	return c
+}
+
+func (s *System) rename(e *space.Entry) *Call {
+	p := e.PendingOf(space.Name, object.ID{})
+	if p == nil || !due(p) {
+		return nil
+	}
+	c := s.at(connector.Rename, e)
+	c.Change.NewDN = p.Want.First().Text()
+	c.carry(p)
+	return c
+}
+
+// refs makes the call that adds, or removes, references of the account whose
+// far ends are there.
+func (s *System) refs(e *space.Entry, present bool) *Call {
+	t := s.Type(e.Type)
+	c := s.at(connector.Update, e)
+	for i := range e.Pending {
+		p := &e.Pending[i]
+		if p.Target.IsZero() || !due(p) || (len(p.Want) > 0) != present {
+			continue
+		}
+		a, _ := t.Attribute(p.Name)
+		name, ok := s.Named(p.Target, a.ByDN)
+		if !ok {
+			continue
+		}
+		c.addRef(p.Name, name, a.Multi, present)
+		c.carry(p)
+	}
+	if len(c.Carries) == 0 {
+		return nil
+	}
+	return c
+}
+
+// addRef adds a reference to the call's mods. A reference of one value is
+// replaced, not added to.
+func (c *Call) addRef(attr, name string, multi, present bool) {
+	op := connector.AddValues
+	switch {
+	case !present:
+		op = connector.DropValues
+	case !multi:
+		op = connector.Replace
+	}
+	v := object.Reference(name)
+	for i := range c.Change.Mods {
+		if m := &c.Change.Mods[i]; m.Name == attr && m.Op == op {
+			m.Values = object.Set(append(m.Values, v)...)
+			return
+		}
+	}
+	c.Change.Mods = append(c.Change.Mods, connector.Mod{Op: op, Name: attr, Values: object.Values{v}})
+}
+
+// depth is how deep a DN lies.
+func depth(dn string) int {
+	n := 0
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			n++
+		}
+	}
+	return n
+}
+
+// order puts the calls of a stage in the order in which they are sent:
+// containers from the top, deletes from the bottom, else by anchor; accounts
+// without an anchor after those with one, by name.
+func order(stage Stage, calls []*Call) {
+	slices.SortStableFunc(calls, func(a, b *Call) int {
+		if stage == AddsAndValues || stage == Deletes {
+			d := depth(a.Change.DN) - depth(b.Change.DN)
+			if stage == Deletes {
+				d = -d
+			}
+			if d != 0 {
+				return d
+			}
+		}
+		if (a.Entry.Anchor == "") != (b.Entry.Anchor == "") {
+			if a.Entry.Anchor == "" {
+				return 1
+			}
+			return -1
+		}
+		if c := strings.Compare(a.Entry.Anchor, b.Entry.Anchor); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Change.DN, b.Change.DN); c != 0 {
+			return c
+		}
+		return a.Entry.ID.Compare(b.Entry.ID)
+	})
+}
+
+// untangle orders renames so that each name is free when it is taken. A circle,
+// such as two accounts that swap names, goes through one temporary name, given
+// to the first by anchor (REF-11).
+func untangle(calls []*Call) []*Call {
+	order(Renames, calls)
+	holder := map[string]*Call{}
+	for _, c := range calls {
+		holder[object.DNKey(c.Change.DN)] = c
+	}
+	next := func(c *Call) *Call {
+		if n := holder[object.DNKey(c.Change.NewDN)]; n != c {
+			return n
+		}
+		return nil
+	}
+	var out []*Call
+	for _, c := range calls { // in order of anchors: the first of a circle is met first
+		if !circular(c, next) {
+			continue
+		}
+		aside := *c
+		aside.Carries = nil
+		aside.Change.NewDN = temporary(c.Change.DN)
+		delete(holder, object.DNKey(c.Change.DN))
+		c.Change.DN = aside.Change.NewDN
+		out = append(out, &aside)
+	}
+	done := map[*Call]bool{}
+	for _, c := range calls {
+		var chain []*Call
+		for x := c; x != nil && !done[x]; x = next(x) {
+			done[x] = true
+			chain = append(chain, x)
+		}
+		slices.Reverse(chain)
+		out = append(out, chain...)
+	}
+	return out
+}
+
+// circular reports that the name that c takes comes free only by c's own
+// rename.
+func circular(c *Call, next func(*Call) *Call) bool {
+	seen := map[*Call]bool{}
+	for x := next(c); x != nil && !seen[x]; x = next(x) {
+		if x == c {
+			return true
+		}
+		seen[x] = true
+	}
+	return false
+}
+
+// temporary is a name beside the old one that nobody else has.
+func temporary(dn string) string {
+	rdn, rest, _ := strings.Cut(dn, ",")
+	sum := object.NewID("temporary", dn)
+	return rdn + "-muster-" + sum.String()[:8] + "," + rest
+}

@@ -1,0 +1,257 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"muster/internal/base/config"
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/base/secret"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/rules"
+)
+
+// SchemaFolder is where the schemas read from connected systems are kept, one
+// file a connector, beside the configuration and under version control with it.
+const SchemaFolder = "schemas"
+
+// Config is a checked configuration: everything a run needs to know that is no
+// data. It does not change; a reload swaps it whole.
+type Config struct {
+	Tree       *config.Tree
+	Rules      *rules.Set
+	Connectors []*Connected // in the order of names
+	Profiles   []Profile
+	Schedules  []Schedule
+}
+
+// Connected is a connector as configured.
+type Connected struct {
+	Name        string
+	Kind        connector.Kind
+	Section     *config.Section
+	Schema      object.Schema
+	Gate        Gate
+	ExportBatch int
+}
+
+// Connector returns the named connector.
+func (c *Config) Connector(name string) (*Connected, *problem.Problem) {
+	var names []string
+	for _, x := range c.Connectors {
+		if x.Name == name {
+			return x, nil
+		}
+		names = append(names, x.Name)
+	}
+	return nil, &problem.Problem{Code: "unknown-connector", Message: fmt.Sprintf("there is no connector %q", name), Fix: suggestion(name, names)}
+}
+
+// Profile returns the named profile.
+func (c *Config) Profile(name string) (Profile, *problem.Problem) {
+	var names []string
+	for _, x := range c.Profiles {
+		if x.Name == name {
+			return x, nil
+		}
+		names = append(names, x.Name)
+	}
+	return Profile{}, &problem.Problem{Code: "no-start-unknown-profile-name", Message: fmt.Sprintf("there is no profile %q", name), Fix: suggestion(name, names)}
+}
+
+func suggestion(word string, names []string) string {
+	if s := problem.Suggest(word, names); s != "" {
+		return s
+	}
+	if len(names) == 0 {
+		return "the configuration has none"
+	}
+	return fmt.Sprintf("there are %v", names)
+}
+
+// Open connects to the connector's system.
+func (c *Connected) Open(ctx context.Context, secrets secret.Source) (connector.Connector, error) {
+	return c.Kind.Open(ctx, c.Section, secrets)
+}
+
+// Sections describes every section that a configuration may have, with the
+// given kinds of connectors.
+func Sections(kinds []connector.Kind) []config.Kind {
+	options := make([]config.Option, 0, len(kinds))
+	for _, k := range kinds {
+		options = append(options, config.Option{Value: k.Name, Summary: k.Summary, Fields: k.Fields})
+	}
+	fields := []config.Field{{Name: "kind", Type: config.Choice, Required: true, Summary: "what sort of system it is", Choices: options}}
+	fields = append(fields, ConnectorFields()...)
+	out := []config.Kind{{Type: "connector", Summary: "a connected system", Fields: fields}}
+	out = append(out, rules.Kinds()...)
+	return append(out, Kinds()...)
+}
+
+// Check reads a whole configuration and reports everything that is wrong with
+// it, without connecting anywhere. schemas holds the schemas read before; it
+// may be nil.
+func Check(tree *config.Tree, kinds []connector.Kind, schemas fs.FS) (*Config, problem.List) {
+	c := &Config{Tree: tree}
+	var problems problem.List
+	for _, s := range tree.Sections("connector") {
+		x := &Connected{Name: s.Name, Section: s}
+		c.Connectors = append(c.Connectors, x)
+		if s.Broken {
+			continue
+		}
+		for _, k := range kinds {
+			if k.Name == s.Text("kind") {
+				x.Kind = k
+			}
+		}
+		problems = append(problems, x.check(schemas)...)
+	}
+	systems := make([]rules.System, len(c.Connectors))
+	for i, x := range c.Connectors {
+		systems[i] = rules.System{Section: x.Section, Schema: x.Schema}
+	}
+	set, more := rules.Compile(tree, systems)
+	problems = append(problems, more...)
+	c.Rules = set
+	problems = append(problems, c.profiles(tree)...)
+	problems = append(problems, c.schedules(tree)...)
+	problems.Sort()
+	return c, problems
+}
+
+// check completes one connector and reports what is wrong with it.
+func (x *Connected) check(schemas fs.FS) problem.List {
+	s := x.Section
+	g := s.Sub("gate")
+	x.Gate, x.ExportBatch = Gate{Fewer: g.Number("fewer"), Nulls: g.Number("nulls")}, s.Int("exportBatch")
+	var out problem.List
+	if x.Kind.Check != nil {
+		out = append(out, asProblems(s, x.Kind.Check(s))...)
+	}
+	if x.Kind.Schema != nil && len(out) == 0 {
+		var err error
+		x.Schema, err = x.Kind.Schema(s)
+		out = append(out, asProblems(s, err)...)
+	}
+	known, err := readSchema(schemas, s.Name)
+	if err != nil {
+		out = append(out, asProblems(s, err)...)
+	}
+	x.Schema = merge(x.Schema, known)
+	return out
+}
+
+func asProblems(s *config.Section, err error) problem.List {
+	switch e := err.(type) { //nolint:errorlint // made by the kind itself
+	case nil:
+		return nil
+	case *problem.Problem:
+		return problem.List{e}
+	case problem.List:
+		return e
+	default:
+		return problem.List{s.Problem("connector-settings", err.Error(), "")}
+	}
+}
+
+// readSchema reads what was kept of the system's schema.
+func readSchema(fsys fs.FS, name string) (object.Schema, error) {
+	var s object.Schema
+	if fsys == nil {
+		return s, nil
+	}
+	b, err := fs.ReadFile(fsys, SchemaFolder+"/"+name+".json")
+	if err != nil {
+		return s, nil //nolint:nilerr // there need not be one
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, &problem.Problem{Code: "bad-schema-file", Where: problem.Position{File: SchemaFolder + "/" + name + ".json"},
+			Message: "not a schema: " + err.Error(), Fix: "read it again with: muster schema " + name}
+	}
+	object.SortSchema(&s)
+	return s, nil
+}
+
+// merge adds to what the configuration declares what is known of the system.
+func merge(declared, known object.Schema) object.Schema {
+	for _, kt := range known.Types {
+		i := slices.IndexFunc(declared.Types, func(t object.Type) bool { return t.Name == kt.Name })
+		if i < 0 {
+			declared.Types = append(declared.Types, kt)
+			continue
+		}
+		for _, a := range kt.Attributes {
+			if _, ok := declared.Types[i].Attribute(a.Name); !ok {
+				declared.Types[i].Attributes = append(declared.Types[i].Attributes, a)
+			}
+		}
+	}
+	object.SortSchema(&declared)
+	return declared
+}
+
+func (c *Config) profiles(tree *config.Tree) problem.List {
+	var out problem.List
+	for _, s := range tree.Sections("profile") {
+		if s.Broken {
+			continue
+		}
+		p := Profile{Name: s.Name}
+		if s.Text("accept") == "approved" {
+			p.Accept = Approved
+		}
+		for _, b := range s.Subs("steps") {
+			st, wrong := c.step(b)
+			if wrong != nil {
+				out = append(out, wrong)
+				continue
+			}
+			p.Steps = append(p.Steps, st)
+		}
+		c.Profiles = append(c.Profiles, p)
+	}
+	return out
+}
+
+func (c *Config) step(b *config.Block) (Step, *problem.Problem) {
+	var st Step
+	n := 0
+	for _, key := range []string{"import", "export", "sync"} {
+		if b.Has(key) {
+			n++
+			st.Do, st.Connector = Do(key), b.Text(key)
+		}
+	}
+	if n != 1 {
+		return st, b.Problem("profile-step", "a step does one thing", "write import, sync or export")
+	}
+	if st.Do == Sync {
+		st.Full, st.Connector = b.Text("sync") == "full", ""
+		return st, nil
+	}
+	st.Full = b.Bool("full")
+	if _, wrong := c.Connector(st.Connector); wrong != nil {
+		return st, b.Problem(wrong.Code, wrong.Message, wrong.Fix, string(st.Do))
+	}
+	return st, nil
+}
+
+func (c *Config) schedules(tree *config.Tree) problem.List {
+	var out problem.List
+	for _, s := range tree.Sections("schedule") {
+		if s.Broken {
+			continue
+		}
+		if _, wrong := c.Profile(s.Text("profile")); wrong != nil {
+			out = append(out, s.Problem(wrong.Code, wrong.Message, wrong.Fix, "profile"))
+			continue
+		}
+		c.Schedules = append(c.Schedules, Schedule{Name: s.Name, Profile: s.Text("profile"), At: s.Schedule("at"), Zone: s.Schedule("at").Zone})
+	}
+	return out
+}

@@ -1,0 +1,166 @@
+package run
+
+import (
+	"context"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/space"
+)
+
+// confirm settles what a released import says of the changes that were on
+// their way to the connector's accounts (EXP-8 to EXP-12, EXP-17).
+func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) error {
+	var last []store.Stats
+	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
+		last, err = t.LastImports(x.Name, 1)
+		return err
+	})
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	began, full := last[0].SentNo, last[0].Full
+	states := []space.State{space.Waiting, space.Failed, space.Unknown, space.Sent, space.Contested}
+	for after := int64(0); ; {
+		var next int64
+		err := r.store.Bulk(ctx, func(t *store.Tx) error {
+			list, n, err := t.Pending(x.Name, states, after, 1000)
+			if err != nil {
+				return err
+			}
+			next = n
+			return r.confirmSome(t, x, rep, list, began, full)
+		})
+		if err != nil || next == 0 {
+			return err
+		}
+		after = next
+	}
+}
+
+func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []*space.Entry, began int64, full bool) error {
+	c := &confirming{t: t, x: x, rep: rep}
+	if err := c.load(list, r.names()); err != nil {
+		return err
+	}
+	var changed []*space.Entry
+	var objects, entries []object.ID
+	w := t.Writer(0)
+	for _, e := range list {
+		if !c.shown(e) {
+			v := e.Vanished(began)
+			switch {
+			case v == space.Forgotten && (full || e.DeletionSent()):
+				if err := w.DropEntry(e.ID); err != nil {
+					return err
+				}
+				rep.count("confirmed", 1)
+				objects = append(objects, e.Link)
+			case v == space.WaitsAgain && full:
+				setStates(e, space.Unknown, space.Waiting)
+				changed = append(changed, e)
+			}
+			continue
+		}
+		o := e.Confirm(began, c.reader(e.Type))
+		c.tell(e, o)
+		if o.Changed {
+			changed = append(changed, e)
+		}
+		if o.Again {
+			objects = append(objects, e.Link)
+			entries = append(entries, e.ID)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := t.SetPending(changed); err != nil {
+		return err
+	}
+	if err := t.MarkEntries(entries); err != nil {
+		return err
+	}
+	return t.MarkObjects(nonzero(objects))
+}
+
+func nonzero(ids []object.ID) []object.ID {
+	out := ids[:0]
+	for _, id := range ids {
+		if !id.IsZero() {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// confirming is one batch of confirmation.
+type confirming struct {
+	t        *store.Tx
+	x        *Connected
+	rep      *StepReport
+	accounts map[object.ID]object.ID // object → its account here
+}
+
+// load finds the accounts that pending references lead to.
+func (c *confirming) load(list []*space.Entry, connectors []string) error {
+	var targets []object.ID
+	for _, e := range list {
+		for i := range e.Pending {
+			if id := e.Pending[i].Target; !id.IsZero() {
+				targets = append(targets, id)
+			}
+		}
+	}
+	found, err := accountsOf(c.t.View(connectors), c.x.Name, targets)
+	c.accounts = map[object.ID]object.ID{}
+	for id, e := range found {
+		c.accounts[id] = e.ID
+	}
+	return err
+}
+
+// shown reports that the released image shows the entry.
+func (c *confirming) shown(e *space.Entry) bool { return e.Seen && e.Missing.IsZero() }
+
+func (c *confirming) reader(typ string) space.Reader {
+	t, _ := c.x.Schema.Type(typ)
+	return &schemaReader{typ: t, accounts: c.accounts}
+}
+
+type schemaReader struct {
+	typ      object.Type
+	accounts map[object.ID]object.ID
+}
+
+func (r *schemaReader) Attribute(name string) object.Attribute {
+	a, _ := r.typ.Attribute(name)
+	return a
+}
+func (r *schemaReader) EntryOf(obj object.ID) object.ID { return r.accounts[obj] }
+
+// tell reports what came back different.
+func (c *confirming) tell(e *space.Entry, o space.Confirmation) {
+	c.rep.count("confirmed", int64(len(o.Confirmed)))
+	c.rep.count("overtaken", int64(len(o.Overtaken)))
+	name := e.DN
+	if name == "" {
+		name = e.Anchor
+	}
+	for _, p := range o.Returned {
+		c.rep.fail(ObjectError{Code: "exported-change-not-reimported", Connector: e.Connector, Object: name,
+			Message: p.Name + " was sent as " + quoted(p.Want) + " and came back as " + quoted(p.Before) + "; it is sent once more"})
+	}
+	for _, p := range o.Contested {
+		c.rep.count("contested", 1)
+		c.rep.fail(ObjectError{Code: "exported-change-not-reimported", Connector: e.Connector, Object: name,
+			Message: p.Name + " is contested: wanted and sent " + quoted(p.Want) + ", found " + quoted(p.Found) + "; it rests until one of them changes or a person decides"})
+	}
+}
+
+func quoted(vs object.Values) string {
+	if len(vs) == 0 {
+		return "none"
+	}
+	return `"` + vs.String() + `"`
+}

@@ -1,0 +1,333 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/store"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/space"
+)
+
+// Export sends what was accepted to a connector's system.
+func (r *Runner) Export(ctx context.Context, name string) (*StepReport, error) {
+	return r.alone(ctx, Step{Do: Export, Connector: name}, r.exportStep)
+}
+
+// exporting is one export step under way.
+type exporting struct {
+	r    *Runner
+	x    *Connected
+	rep  *StepReport
+	conn connector.Connector
+	desc connector.Description
+	out  connector.Export
+	sent int64
+}
+
+func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
+	x, wrong := r.cfg.Connector(rep.Connector)
+	if wrong != nil {
+		rep.Result = NoStartBadConfig
+		return wrong
+	}
+	ex := &exporting{r: r, x: x, rep: rep}
+	if err := ex.open(ctx); err != nil {
+		return err
+	}
+	defer ex.conn.Close() //nolint:errcheck // what counts was finished
+	if err := ex.settle(ctx); err != nil {
+		return err
+	}
+	for _, stage := range Stages {
+		if err := ex.stage(ctx, stage); err != nil {
+			ex.out.Abort()
+			return ex.broke(err)
+		}
+	}
+	if err := ex.finish(ctx); err != nil {
+		return ex.broke(err)
+	}
+	rep.Result = Success
+	if rep.Counters["export-failure"] > 0 {
+		rep.Result = CompletedExport
+	}
+	return nil
+}
+
+func (ex *exporting) open(ctx context.Context) error {
+	var err error
+	if ex.conn, err = ex.r.open(ctx, ex.x); err != nil {
+		ex.rep.Result = noStart(err)
+		return err
+	}
+	fail := func(err error) error {
+		ex.conn.Close() //nolint:errcheck,gosec // the first error counts
+		ex.rep.Result = noStart(err)
+		return err
+	}
+	can, ok := ex.conn.(connector.Exporter)
+	if !ok {
+		return fail(&problem.Problem{Code: "no-export-to-this-object-type", Object: "connector " + ex.x.Name, Message: "its system cannot be written to", Fix: "remove the export step, or the rules that go to it"})
+	}
+	if ex.desc, err = ex.conn.Describe(ctx); err != nil {
+		return fail(err)
+	}
+	if ex.out, err = can.OpenExport(ctx); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// broke ends a step whose session was lost (EXP-15).
+func (ex *exporting) broke(err error) error {
+	if errors.Is(err, context.Canceled) {
+		ex.rep.Result = StoppedByUser
+	} else {
+		ex.rep.Result = StoppedServerDown
+	}
+	return fmt.Errorf("export to %s: %w", ex.x.Name, err)
+}
+
+func (ex *exporting) pending(ctx context.Context, states []space.State, after int64) (list []*space.Entry, next int64, err error) {
+	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		list, next, err = t.Pending(ex.x.Name, states, after, 1000)
+		return err
+	})
+	return list, next, err
+}
+
+// keep writes what became of entries' changes.
+func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []store.Answer) error {
+	if len(changed) == 0 && len(named) == 0 {
+		return nil
+	}
+	return ex.r.store.Bulk(ctx, func(t *store.Tx) error {
+		if err := t.SetPending(changed); err != nil {
+			return err
+		}
+		return t.Named(named)
+	})
+}
+
+// stage sends one stage, over all accounts with something to send.
+func (ex *exporting) stage(ctx context.Context, stage Stage) error {
+	var renames []*Call
+	for after := int64(0); ; {
+		list, next, err := ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
+		if err != nil {
+			return err
+		}
+		calls, err := ex.calls(ctx, stage, list)
+		if err != nil {
+			return err
+		}
+		if stage == Renames {
+			renames = append(renames, calls...)
+		} else {
+			order(stage, calls)
+			if err := ex.send(ctx, calls); err != nil {
+				return err
+			}
+		}
+		if next == 0 {
+			break
+		}
+		after = next
+	}
+	if len(renames) > 0 {
+		return ex.send(ctx, untangle(renames))
+	}
+	return nil
+}
+
+// calls makes the calls of a stage for a page of entries.
+func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry) ([]*Call, error) {
+	sys, err := ex.system(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Call
+	for _, e := range list {
+		c, waits := sys.calls(stage, e)
+		if c != nil {
+			out = append(out, c)
+		}
+		if waits != "" {
+			ex.rep.count("waiting-for-reference", 1)
+		}
+	}
+	return out, nil
+}
+
+// system loads how the connected system calls the accounts that the entries
+// refer to.
+func (ex *exporting) system(ctx context.Context, list []*space.Entry) (*System, error) {
+	var targets []object.ID
+	for _, e := range list {
+		for i := range e.Pending {
+			if t := e.Pending[i].Target; !t.IsZero() {
+				targets = append(targets, t)
+			}
+		}
+	}
+	var names map[object.ID]*space.Entry
+	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		names, err = accountsOf(t.View(ex.r.names()), ex.x.Name, targets)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	sys := &System{
+		Atomic: ex.desc.Traits.Atomic,
+		Type:   func(name string) object.Type { t, _ := ex.desc.Schema.Type(name); return t },
+		Demand: func(typ string) []string {
+			t, _ := ex.desc.Schema.Type(typ)
+			var out []string
+			for _, a := range t.Attributes {
+				if a.Required && a.Kind == object.Ref {
+					out = append(out, a.Name)
+				}
+			}
+			return out
+		},
+	}
+	sys.Named = func(obj object.ID, byDN bool) (string, bool) { return sys.called(names[obj], byDN) }
+	return sys, nil
+}
+
+// accountsOf finds the accounts that objects have in a connector.
+func accountsOf(v *store.View, conn string, ids []object.ID) (map[object.ID]*space.Entry, error) {
+	out := map[object.ID]*space.Entry{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	if err := v.Load(engine.Need{Objects: ids}); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		for _, e := range v.EntriesOf(id) {
+			if e.Connector == conn && e.Missing.IsZero() {
+				out[id] = e
+			}
+		}
+	}
+	return out, nil
+}
+
+// called is how the system calls an account that it has.
+func (s *System) called(e *space.Entry, byDN bool) (string, bool) {
+	if e == nil || e.Unsent() || e.Deleting() {
+		return "", false
+	}
+	if p := e.PendingOf(space.Account, object.ID{}); p != nil && !s.there(p) {
+		return "", false
+	}
+	if !byDN {
+		return e.Anchor, e.Anchor != ""
+	}
+	dn := e.DN
+	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
+		dn = p.Want.First().Text()
+	}
+	return dn, dn != ""
+}
+
+// send sends calls, a small batch at a time, each marked as handed over in a
+// commit that survives power loss before it goes out (EXP-4).
+func (ex *exporting) send(ctx context.Context, calls []*Call) error {
+	for len(calls) > 0 {
+		n := min(len(calls), max(1, ex.x.ExportBatch))
+		if err := ex.batch(ctx, calls[:n]); err != nil {
+			return err
+		}
+		calls = calls[n:]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
+	if err := ex.mark(ctx, calls); err != nil {
+		return err
+	}
+	changes := make([]connector.Change, len(calls))
+	for i, c := range calls {
+		changes[i] = withSecrets(c.Change)
+	}
+	outcomes, err := ex.out.Send(ctx, changes)
+	var named []store.Answer
+	var entries []*space.Entry
+	for i, c := range calls {
+		o := connector.Outcome{Err: errNotSent}
+		if i < len(outcomes) {
+			o = outcomes[i]
+		}
+		if a := ex.answer(c, o); a.Anchor != "" {
+			named = append(named, a)
+		}
+		entries = append(entries, c.Entry)
+	}
+	ex.sent += int64(len(outcomes))
+	ex.r.observe(Event{Step: ex.rep.Step, Phase: "send", Done: ex.sent})
+	return errors.Join(err, ex.keep(context.WithoutCancel(ctx), unique(entries), named))
+}
+
+// unique keeps each entry once: a swap of names calls for an entry twice.
+func unique(list []*space.Entry) []*space.Entry {
+	seen := map[object.ID]bool{}
+	var out []*space.Entry
+	for _, e := range list {
+		if !seen[e.ID] {
+			seen[e.ID] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// mark notes that the calls are being handed over.
+func (ex *exporting) mark(ctx context.Context, calls []*Call) error {
+	return ex.r.store.Bulk(ctx, func(t *store.Tx) error {
+		no, err := t.SendNo()
+		if err != nil {
+			return err
+		}
+		var entries []*space.Entry
+		for _, c := range calls {
+			c.each(func(p *space.Pending) { p.State, p.SentNo = space.Unknown, no })
+			entries = append(entries, c.Entry)
+		}
+		return t.MarkSent(unique(entries))
+	})
+}
+
+// finish ends the session. What an atomic session did counts from here on.
+func (ex *exporting) finish(ctx context.Context) error {
+	if err := ex.out.Finish(ctx); err != nil {
+		return err
+	}
+	if !ex.desc.Traits.Atomic {
+		return nil
+	}
+	for after := int64(0); ; {
+		list, next, err := ex.pending(ctx, []space.State{space.Unknown}, after)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			setStates(e, space.Unknown, space.Sent)
+		}
+		if err := ex.keep(ctx, list, nil); err != nil || next == 0 {
+			return err
+		}
+		after = next
+	}
+}

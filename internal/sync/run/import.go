@@ -1,0 +1,320 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/store"
+	"muster/internal/sync/connector"
+)
+
+// importing is one import step under way.
+type importing struct {
+	r    *Runner
+	x    *Connected
+	rep  *StepReport
+	conn connector.Connector
+	desc connector.Description
+	full bool
+	imp  *store.Import
+	told int64
+	bad  int64
+}
+
+// Import reads a connector's system into its space. What it tells becomes
+// visible at its release, unless the health gate holds it.
+func (r *Runner) Import(ctx context.Context, name string, full bool) (*StepReport, error) {
+	return r.alone(ctx, Step{Do: Import, Connector: name, Full: full}, r.importStep)
+}
+
+func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
+	x, wrong := r.cfg.Connector(rep.Connector)
+	if wrong != nil {
+		rep.Result = NoStartBadConfig
+		return wrong
+	}
+	im := &importing{r: r, x: x, rep: rep, full: rep.Full}
+	if err := im.open(ctx); err != nil {
+		return err
+	}
+	defer im.conn.Close() //nolint:errcheck // everything was read
+	mark, err := im.read(ctx)
+	if err != nil {
+		return im.broke(err)
+	}
+	stats, err := im.imp.Finish(string(mark), im.bad == 0)
+	if err != nil {
+		return im.broke(err)
+	}
+	im.count(stats)
+	return im.judge(ctx, stats)
+}
+
+// open connects, and decides whether changes alone can be asked for.
+func (im *importing) open(ctx context.Context) error {
+	var err error
+	if im.conn, err = im.r.open(ctx, im.x); err != nil {
+		im.rep.Result = noStart(err)
+		return err
+	}
+	if im.desc, err = im.conn.Describe(ctx); err != nil {
+		im.conn.Close() //nolint:errcheck,gosec // the first error counts
+		im.rep.Result = noStart(err)
+		return err
+	}
+	return nil
+}
+
+// noStart is the result of a step that could not begin.
+func noStart(err error) Result {
+	switch code := codeOf(err); code {
+	case connector.FailedAuthentication:
+		return NoStartCredentials
+	case connector.FailedConnection, connector.DroppedConnection:
+		return NoStartConnection
+	case "bad-configuration", "connector-settings":
+		return NoStartBadConfig
+	default:
+		return NoStartConnection
+	}
+}
+
+// codeOf finds the name of a fault, whoever reported it.
+func codeOf(err error) problem.Code {
+	var ref *connector.Refusal
+	if errors.As(err, &ref) {
+		return ref.Code
+	}
+	return problem.CodeOf(err)
+}
+
+// read asks for changes where that is possible, else for everything.
+func (im *importing) read(ctx context.Context) (connector.Mark, error) {
+	since, ok := im.conn.(connector.SinceImporter)
+	var from string
+	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		from, err = t.Mark(im.x.Name)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if !im.full && ok && from != "" {
+		mark, err := im.readChanges(ctx, since, connector.Mark(from))
+		if !errors.Is(err, connector.ErrMarkExpired) {
+			return mark, err
+		}
+		if err := im.imp.Discard(); err != nil {
+			return "", err
+		}
+		im.warn("the system's record of changes no longer reaches back to the last import, so everything was imported")
+	}
+	im.full = true
+	if err := im.begin(ctx); err != nil {
+		return "", err
+	}
+	return im.conn.Import(ctx, im.scope(), func(rec object.Record) error {
+		im.progress()
+		return im.refusable(im.imp.Put(rec))
+	})
+}
+
+func (im *importing) readChanges(ctx context.Context, since connector.SinceImporter, from connector.Mark) (connector.Mark, error) {
+	if err := im.begin(ctx); err != nil {
+		return "", err
+	}
+	return since.ImportSince(ctx, im.scope(), from, func(d connector.Delta) error {
+		im.progress()
+		return im.refusable(im.imp.Change(store.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)}))
+	})
+}
+
+var deltaOps = [...]store.DeltaOp{connector.Put: store.PutWhole, connector.Merge: store.Merge, connector.Delete: store.Gone}
+
+func mods(ms []connector.Mod) []store.Mod {
+	out := make([]store.Mod, len(ms))
+	for i, m := range ms {
+		out[i] = store.Mod{Op: [...]store.ModOp{connector.Replace: store.ReplaceValues, connector.AddValues: store.AddValues, connector.DropValues: store.DropValues}[m.Op], Name: m.Name, Values: m.Values}
+	}
+	return out
+}
+
+func (im *importing) begin(ctx context.Context) error {
+	var err error
+	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, store.ImportOptions{Full: im.full, Schema: im.desc.Schema, At: im.r.now()})
+	return err
+}
+
+// scope asks for everything the connector's section names.
+func (im *importing) scope() connector.Scope {
+	return connector.Scope{Refused: func(ref *connector.Refusal) error {
+		im.refuse(ref)
+		return nil
+	}}
+}
+
+func (im *importing) refuse(ref *connector.Refusal) {
+	im.bad++
+	im.rep.count("stage-failure", 1)
+	e := ObjectError{Code: ref.Code, Connector: im.x.Name, Object: ref.Object, Message: string(ref.Code)}
+	if ref.Err != nil {
+		e.Message = ref.Err.Error()
+	}
+	im.rep.fail(e)
+}
+
+// refusable turns what the store says of one object into a refusal of it.
+func (im *importing) refusable(err error) error {
+	var dup *store.DuplicateError
+	if errors.As(err, &dup) {
+		im.refuse(&connector.Refusal{Object: dup.Anchor, Code: connector.DuplicateObject, Err: err})
+		return nil
+	}
+	return err
+}
+
+func (im *importing) warn(message string) {
+	im.rep.Message = message
+	im.rep.count("warnings", 1)
+}
+
+func (im *importing) progress() {
+	im.told++
+	if im.told%1000 == 0 {
+		im.r.observe(Event{Step: im.rep.Step, Phase: "import", Done: im.told})
+	}
+}
+
+// broke ends an import that was not told to its end: nothing of it is kept.
+func (im *importing) broke(err error) error {
+	if im.imp != nil {
+		if e := im.imp.Discard(); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		im.rep.Result = StoppedByUser
+	case codeOf(err) == connector.ParseError:
+		im.rep.Result = StoppedParsing
+	default:
+		im.rep.Result = StoppedServerDown
+	}
+	return fmt.Errorf("import of %s: %w", im.x.Name, err)
+}
+
+// count tells what was staged by MIM's counters (STAT-8).
+func (im *importing) count(s store.Stats) {
+	im.rep.count("stage-add", s.Added)
+	im.rep.count("stage-update", s.Changed)
+	im.rep.count("stage-delete", s.Missing)
+	im.rep.count("stage-no-change", s.Shown-s.Added-s.Changed)
+}
+
+// judge lets the health gate decide, and releases what it lets through.
+func (im *importing) judge(ctx context.Context, s store.Stats) error {
+	im.rep.Result = Success
+	switch {
+	case im.bad > 0:
+		im.rep.Result = CompletedDiscovery
+	case im.rep.Message != "":
+		im.rep.Result = CompletedWarnings
+	}
+	var before []store.Stats
+	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		before, err = t.LastImports(im.x.Name, 5)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if im.full && s.Shown == 0 && len(before) > 0 && rows(before[0]) > 0 {
+		im.rep.Result = CompletedNoObjects
+		im.rep.Message = "the system told nothing at all; that is taken for a failure, and nothing was changed"
+		return im.r.store.DiscardImport(ctx, im.x.Name)
+	}
+	if im.rep.Suspicion = im.r.suspect(im.x, before, s); len(im.rep.Suspicion) > 0 {
+		im.rep.Result = CompletedWarnings
+		im.rep.Message = "the health gate holds this import: look at it with «muster status», then «muster release " + im.x.Name + "» or «muster discard " + im.x.Name + "»"
+		return nil
+	}
+	return im.r.release(ctx, im.x, im.rep)
+}
+
+func rows(s store.Stats) (n int64) {
+	for _, t := range s.Types {
+		n += t.Rows
+	}
+	return n
+}
+
+// suspect asks the health gate. It compares only what rules read.
+func (r *Runner) suspect(x *Connected, before []store.Stats, now store.Stats) []Suspicion {
+	released := make([]Census, 0, len(before))
+	for i := len(before) - 1; i >= 0; i-- {
+		released = append(released, r.census(x.Name, before[i]))
+	}
+	return x.Gate.Judge(released, r.census(x.Name, now))
+}
+
+// census takes from an import's numbers what the gate compares.
+func (r *Runner) census(conn string, s store.Stats) Census {
+	c := Census{Entries: map[string]int{}, Empty: map[string]map[string]int{}}
+	for typ, t := range s.Types {
+		c.Entries[typ] = int(t.Rows)
+		c.Empty[typ] = map[string]int{}
+		for _, attr := range r.flowed[[2]string{conn, typ}] {
+			c.Empty[typ][attr] = int(t.Nulls(attr))
+		}
+	}
+	return c
+}
+
+// release makes the import the truth, and settles what it says of changes that
+// were on their way.
+func (r *Runner) release(ctx context.Context, x *Connected, rep *StepReport) error {
+	if _, err := r.store.Release(ctx, x.Name); err != nil {
+		return err
+	}
+	return r.confirm(ctx, x, rep)
+}
+
+// Release makes an import that the health gate holds the truth.
+func (r *Runner) Release(ctx context.Context, name, by, because string) error {
+	x, wrong := r.cfg.Connector(name)
+	if wrong != nil {
+		return wrong
+	}
+	rep := &StepReport{Step: Step{Do: Import, Connector: name}, Started: r.now(), Result: Success, Message: "released by " + by + reason(because)}
+	if err := r.release(ctx, x, rep); err != nil {
+		return err
+	}
+	return r.record(ctx, &Report{By: by, Started: rep.Started, Steps: []StepReport{*rep}})
+}
+
+// Discard forgets an import that waits for release. The connector is imported
+// in full the next time, because what changed since is no longer known.
+func (r *Runner) Discard(ctx context.Context, name, by, because string) error {
+	if _, wrong := r.cfg.Connector(name); wrong != nil {
+		return wrong
+	}
+	if err := r.store.DiscardImport(ctx, name); err != nil {
+		return err
+	}
+	err := r.store.People(ctx, func(t *store.Tx) error { return t.SetMark(name, "") })
+	if err != nil {
+		return err
+	}
+	rep := StepReport{Step: Step{Do: Import, Connector: name}, Started: r.now(), Result: Success, Message: "discarded by " + by + reason(because)}
+	return r.record(ctx, &Report{By: by, Started: r.now(), Steps: []StepReport{rep}})
+}
+
+func reason(because string) string {
+	if because == "" {
+		return ""
+	}
+	return ": " + because
+}

@@ -1,0 +1,461 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// Status counts the whole installation.
+func (r *Runner) Status(ctx context.Context) (*Status, error) {
+	out := &Status{Now: r.now(), Objects: map[string]int64{}}
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		s, err := t.Status()
+		if err != nil {
+			return err
+		}
+		out.Holds, out.Waiting, out.Queue = s.Holds, s.Waiting, s.Queued
+		out.Objects["all"] = s.Objects
+		for _, x := range r.cfg.Connectors {
+			c, err := r.connectorStatus(t, x, s.Connectors[x.Name])
+			if err != nil {
+				return err
+			}
+			out.Connectors = append(out.Connectors, c)
+		}
+		runs, err := t.Runs(0, 1)
+		if err != nil || len(runs) == 0 {
+			return err
+		}
+		last, err := readReport(&runs[0])
+		out.LastRun = &last
+		return err
+	})
+	return out, err
+}
+
+func (r *Runner) connectorStatus(t *store.Tx, x *Connected, s store.ConnectorStatus) (ConnectorStatus, error) {
+	c := ConnectorStatus{Name: x.Name, Kind: x.Kind.Name, Pending: s.Pending, Entries: map[string]int64{}}
+	last, err := t.LastImports(x.Name, 5)
+	if err != nil {
+		return c, err
+	}
+	if len(last) > 0 {
+		for typ, n := range last[0].Types {
+			c.Entries[typ] = n.Rows
+		}
+	}
+	waiting, ok, err := t.Unreleased(x.Name)
+	if err != nil {
+		return c, err
+	}
+	if ok {
+		c.Held = r.suspect(x, last, waiting)
+	}
+	mark, err := t.Mark(x.Name)
+	c.NeedsFull = mark == ""
+	return c, err
+}
+
+// Holds lists what people and guards hold back.
+func (r *Runner) Holds(ctx context.Context, p Page) ([]HoldInfo, error) {
+	after, err := p.number()
+	if err != nil {
+		return nil, err
+	}
+	var out []HoldInfo
+	err = r.store.Read(ctx, func(t *store.Tx) error {
+		list, err := t.Holds(after, p.size())
+		if err != nil {
+			return err
+		}
+		out, err = r.holdInfos(t, list)
+		return err
+	})
+	return out, err
+}
+
+func (r *Runner) holdInfos(t *store.Tx, list []*engine.Hold) ([]HoldInfo, error) {
+	names := newNaming(t)
+	var ids []object.ID
+	for _, h := range list {
+		ids = append(ids, h.Target.Object)
+		if !h.Target.Ref.IsZero() {
+			ids = append(ids, h.Target.Ref)
+		}
+	}
+	if err := names.load(ids); err != nil {
+		return nil, err
+	}
+	var out []HoldInfo
+	for _, h := range list {
+		x := HoldInfo{Key: strconv.FormatInt(h.ID, 10), Object: names.name(h.Target.Object, ""), Target: targetText(h.Target, names), Standing: h.Standing,
+			Refused: "any change", Instead: "as it is", Why: h.Why, Cause: h.Cause, By: h.By, At: h.At, Until: h.Until}
+		if !h.Standing {
+			x.Refused = show(h.Refused, names.texts(h.Refused))
+		}
+		if h.AtValue {
+			x.Instead = show(h.Instead, names.texts(h.Instead))
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// targetText writes a target as plans do.
+func targetText(t engine.Target, names *naming) string {
+	name := t.Name
+	if name == space.Name {
+		name = "dn"
+	}
+	switch t.Kind {
+	case engine.WholeObject:
+		return ""
+	case engine.ObjectValue:
+		return name
+	case engine.ObjectRef:
+		return name + ": " + names.name(t.Ref, "").String()
+	case engine.AccountLife:
+		return t.Connector
+	case engine.AccountValue:
+		return t.Connector + "." + name
+	case engine.AccountRef:
+		return t.Connector + "." + name + ": " + names.name(t.Ref, "").String()
+	case engine.EntryLink:
+		return "link " + t.Connector + "/" + name
+	}
+	return name
+}
+
+// Show shows one object with its entries, as it is or as it was.
+func (r *Runner) Show(ctx context.Context, text string, asOf time.Time) (*ObjectInfo, error) {
+	var out *ObjectInfo
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		x, err := r.find(t, text)
+		if err != nil {
+			return err
+		}
+		v := t.View(r.names())
+		if err := v.Load(engine.Need{Objects: []object.ID{x.id}}); err != nil {
+			return err
+		}
+		o := v.Object(x.id)
+		out = &ObjectInfo{Name: nameOf(o), Object: o, Entries: v.EntriesOf(x.id), Due: o.Due}
+		names := newNaming(t)
+		if err := names.load(refsOf(o, out.Entries)); err != nil {
+			return err
+		}
+		if out.History, err = r.history(t, names, x.id); err != nil {
+			return err
+		}
+		if out.Holds, err = r.holdInfos(t, v.Holds(x.id)); err != nil {
+			return err
+		}
+		if !asOf.IsZero() {
+			out.History = slices.DeleteFunc(out.History, func(h HistoryInfo) bool { return h.At.After(asOf) })
+			out.Values = past(out.History)
+			return nil
+		}
+		if out.Values, err = r.values(t, names, o); err != nil {
+			return err
+		}
+		for _, e := range out.Entries {
+			info, err := r.entryInfo(t, names, e)
+			if err != nil {
+				return err
+			}
+			out.Links = append(out.Links, info)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// refsOf lists the objects that an object and its entries' pending changes name.
+func refsOf(o *metaverse.Object, entries []*space.Entry) []object.ID {
+	var ids []object.ID
+	for _, a := range o.Attrs {
+		for _, v := range a.Values {
+			if v.Kind() == object.Ref {
+				ids = append(ids, RefID(v))
+			}
+		}
+	}
+	for _, e := range entries {
+		for i := range e.Pending {
+			if t := e.Pending[i].Target; !t.IsZero() {
+				ids = append(ids, t)
+			}
+		}
+	}
+	return ids
+}
+
+func (r *Runner) values(t *store.Tx, names *naming, o *metaverse.Object) ([]ValueInfo, error) {
+	var out []ValueInfo
+	for i, a := range o.Attrs {
+		v := ValueInfo{Name: a.Name, Values: names.texts(a.Values)}
+		if i < len(o.Origins) {
+			origin, err := r.originInfo(t, o.Origins[i])
+			if err != nil {
+				return nil, err
+			}
+			v.Origin = origin
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// originInfo says where a value came from: rule with file and line, entry,
+// import, time (LIN-1).
+func (r *Runner) originInfo(t *store.Tx, o metaverse.Origin) (OriginInfo, error) {
+	out := OriginInfo{Rule: o.Rule, Import: o.Import, At: o.At, Kept: o.Kept, Hold: o.Connector == ""}
+	out.Where = r.whereOf(o.Rule)
+	if o.Entry.IsZero() {
+		return out, nil
+	}
+	entries, err := t.Entries([]object.ID{o.Entry})
+	if e := entries[o.Entry]; e != nil {
+		out.Entry = e.Connector + "/" + e.Anchor
+	}
+	return out, err
+}
+
+func (r *Runner) whereOf(rule string) string {
+	for _, x := range r.cfg.Rules.Inbound {
+		if x.Name == rule {
+			return x.Where
+		}
+	}
+	for _, x := range r.cfg.Rules.Outbound {
+		if x.Name == rule {
+			return x.Where
+		}
+	}
+	return ""
+}
+
+func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInfo, error) {
+	out := EntryInfo{Connector: e.Connector, Type: e.Type, Anchor: e.Anchor, DN: e.DN, State: entryState(e)}
+	for _, a := range e.Image {
+		v := ValueInfo{Name: a.Name}
+		for _, x := range a.Values {
+			if x.Kind() != object.Ref {
+				v.Values = append(v.Values, x.String())
+				continue
+			}
+			entries, err := t.Entries([]object.ID{RefID(x)})
+			if err != nil {
+				return out, err
+			}
+			if to := entries[RefID(x)]; to != nil {
+				v.Values = append(v.Values, to.Connector+"/"+to.Anchor)
+			}
+		}
+		out.Values = append(out.Values, v)
+	}
+	for i := range e.Pending {
+		out.Pending = append(out.Pending, pendingInfo(names, &e.Pending[i]))
+	}
+	return out, nil
+}
+
+func pendingInfo(names *naming, p *space.Pending) PendingInfo {
+	x := PendingInfo{Name: p.Name, Before: names.texts(p.Before), Want: names.texts(p.Want), Found: names.texts(p.Found),
+		State: p.State.String(), Errors: p.Errors, Fault: p.Fault, Plan: p.Plan}
+	if !p.Target.IsZero() {
+		n := names.name(p.Target, "")
+		x.Target = &n
+	}
+	return x
+}
+
+func entryState(e *space.Entry) string {
+	acct := e.PendingOf(space.Account, object.ID{})
+	switch {
+	case e.Stub:
+		return "placeholder"
+	case !e.Missing.IsZero():
+		return "missing since " + e.Missing.Format(time.RFC3339)
+	case acct != nil && len(acct.Want) > 0:
+		return "add " + acct.State.String()
+	case acct != nil:
+		return "delete " + acct.State.String()
+	}
+	return "present"
+}
+
+// history lists what was accepted for the object, newest first.
+func (r *Runner) history(t *store.Tx, names *naming, id object.ID) ([]HistoryInfo, error) {
+	events, err := t.History(id)
+	if err != nil {
+		return nil, err
+	}
+	var out []HistoryInfo
+	for i := len(events) - 1; i >= 0; i-- {
+		infos, err := names.unitInfos([]engine.Unit{events[i].Unit})
+		if err != nil {
+			return nil, err
+		}
+		p, err := t.Plan(events[i].Plan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, HistoryInfo{Plan: p.No, At: p.Started, Changes: infos[0].Changes})
+	}
+	return out, nil
+}
+
+// past puts together the values of an object from its history, newest first.
+func past(history []HistoryInfo) []ValueInfo {
+	at := map[string][]string{}
+	for _, h := range slices.Backward(history) {
+		for _, c := range h.Changes {
+			switch c.Change.Op {
+			case engine.SetValue:
+				at[c.Name] = c.After
+			case engine.AddRef:
+				at[c.Name] = append(at[c.Name], c.target())
+			case engine.DropRef:
+				at[c.Name] = slices.DeleteFunc(at[c.Name], func(s string) bool { return s == c.target() })
+			default:
+			}
+		}
+	}
+	var out []ValueInfo
+	for name, vs := range at {
+		if len(vs) > 0 {
+			out = append(out, ValueInfo{Name: name, Values: vs})
+		}
+	}
+	slices.SortFunc(out, func(a, b ValueInfo) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Explain says why a value is so, or the first condition that said no.
+func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanation, error) {
+	var out *Explanation
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		x, err := r.find(t, text)
+		if err != nil {
+			return err
+		}
+		v := t.View(r.names())
+		if err := v.Load(engine.Need{Objects: []object.ID{x.id}}); err != nil {
+			return err
+		}
+		o := v.Object(x.id)
+		out = &Explanation{Name: nameOf(o), Attribute: attribute}
+		names := newNaming(t)
+		if err := names.load(refsOf(o, v.EntriesOf(x.id))); err != nil {
+			return err
+		}
+		if out.Values, err = r.values(t, names, o); err != nil {
+			return err
+		}
+		conn, attr, dotted := strings.Cut(attribute, ".")
+		switch {
+		case attribute == "":
+			r.explainObject(out, v.EntriesOf(x.id), o)
+		case dotted || r.known(attribute):
+			r.explainAccount(out, names, v, o, conn, attr)
+		default:
+			r.explainValue(out, names, v, o, attribute)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (r *Runner) explainObject(out *Explanation, entries []*space.Entry, o *metaverse.Object) {
+	say := func(format string, args ...any) {
+		out.Lines = append(out.Lines, ReasonInfo{Said: fmt.Sprintf(format, args...)})
+	}
+	say("founded by %s", o.Founder)
+	for _, e := range entries {
+		name := e.Anchor
+		if name == "" {
+			name = "(not there yet)"
+		}
+		say("linked to %s/%s, %s", e.Connector, name, entryState(e))
+	}
+	if !o.Due.IsZero() {
+		say("time alone changes something at %s", o.Due.Format(time.RFC3339))
+	}
+}
+
+// explainValue says where a metaverse value comes from.
+func (r *Runner) explainValue(out *Explanation, names *naming, v *store.View, o *metaverse.Object, attr string) {
+	out.Values = slices.DeleteFunc(out.Values, func(x ValueInfo) bool { return x.Name != attr })
+	for _, h := range v.Holds(o.ID) {
+		if h.Target.Kind == engine.WholeObject || h.Target.Kind == engine.ObjectValue && h.Target.Name == attr {
+			out.Lines = append(out.Lines, ReasonInfo{Said: "held: " + h.Why + " " + h.Cause, No: true})
+		}
+	}
+	for _, c := range engine.Explain(v, r.cfg.Rules, r.now(), o.ID, attr) {
+		out.Offers = append(out.Offers, OfferInfo{Entry: c.Entry.Connector + "/" + c.Entry.Anchor, Rule: c.Rule.Name + " (" + c.Rule.Where + ")",
+			Rank: c.Rank, Values: names.texts(c.Values), Wins: c.Wins, Why: c.Why})
+	}
+	if len(out.Offers) == 0 {
+		out.Lines = append(out.Lines, ReasonInfo{Said: "no rule of a linked entry gives " + attr, No: true})
+	}
+}
+
+// explainAccount says why an account, or a value of it, is so.
+func (r *Runner) explainAccount(out *Explanation, names *naming, v *store.View, o *metaverse.Object, conn, attr string) {
+	out.Values = nil
+	say := func(no bool, rule, where, said string) {
+		out.Lines = append(out.Lines, ReasonInfo{Said: said, Rule: rule, Where: where, No: no})
+	}
+	any := false
+	for _, rule := range r.cfg.Rules.Outbound {
+		if rule.From != o.Type || rule.Connector != conn {
+			continue
+		}
+		any = true
+		say(false, rule.Name, rule.Where, "the rule speaks for "+rule.To+" in "+conn)
+		for _, f := range rule.Flows {
+			if f.Attr == attr && f.From != "" {
+				say(false, rule.Name, rule.Where, attr+" is a copy of "+f.From+" = "+show(o.Attrs.Get(f.From), names.texts(o.Attrs.Get(f.From))))
+			} else if f.Attr == attr {
+				say(false, rule.Name, rule.Where, attr+" is computed by the rule")
+			}
+		}
+	}
+	if !any {
+		say(true, "", "", "no rule goes from "+o.Type+" to "+conn)
+		return
+	}
+	for _, h := range v.Holds(o.ID) {
+		if h.Target.Connector == conn || h.Target.Kind == engine.WholeObject {
+			say(true, "", "", "held: "+h.Why+" "+h.Cause)
+		}
+	}
+	for _, e := range v.EntriesOf(o.ID) {
+		if e.Connector != conn {
+			continue
+		}
+		say(false, "", "", "the account is "+entryState(e)+" "+e.DN)
+		if attr != "" {
+			vs := e.Image.Get(attr)
+			say(false, "", "", "the system shows "+attr+" = "+show(vs, names.texts(vs)))
+		}
+		for i := range e.Pending {
+			if p := &e.Pending[i]; attr == "" || p.Name == attr {
+				out.Pending = append(out.Pending, pendingInfo(names, p))
+			}
+		}
+		return
+	}
+	say(true, "", "", "the object has no account there: the rule's exists is not met, or nothing was accepted yet")
+}

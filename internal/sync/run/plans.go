@@ -1,0 +1,272 @@
+package run
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/engine"
+)
+
+var planStates = map[store.PlanState]string{store.PlanDeciding: "being decided", store.PlanReady: "decided", store.PlanAccepting: "being accepted",
+	store.PlanAccepted: "accepted", store.PlanDropped: "dropped"}
+
+// ListPlans lists plans, newest first.
+func (r *Runner) ListPlans(ctx context.Context, p Page) ([]PlanInfo, error) {
+	before, err := p.number()
+	if err != nil {
+		return nil, err
+	}
+	var out []PlanInfo
+	err = r.store.Read(ctx, func(t *store.Tx) error {
+		list, err := t.Plans(before, p.size())
+		for _, x := range list {
+			out = append(out, planInfo(x))
+		}
+		return err
+	})
+	return out, err
+}
+
+// Plan returns one plan; 0 the last that was decided to its end.
+func (r *Runner) Plan(ctx context.Context, no int64) (PlanInfo, error) {
+	var out PlanInfo
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		x, err := planOf(t, no)
+		out = planInfo(x)
+		return err
+	})
+	return out, err
+}
+
+func planOf(t *store.Tx, no int64) (store.Plan, error) {
+	if no != 0 {
+		return t.Plan(no)
+	}
+	list, err := t.Plans(0, 20)
+	if err != nil {
+		return store.Plan{}, err
+	}
+	for _, p := range list {
+		if p.State != store.PlanDropped && p.State != store.PlanDeciding {
+			return p, nil
+		}
+	}
+	return store.Plan{}, store.ErrNoPlan
+}
+
+func planInfo(p store.Plan) PlanInfo {
+	out := PlanInfo{No: p.No, Kind: p.Kind, State: planStates[p.State], By: p.Author, Decided: p.Started, Hash: p.Hash.String(), Units: p.Units, Held: p.Counts["held"]}
+	for _, k := range slices.Sorted(maps.Keys(p.Counts)) {
+		if conn, what, ok := strings.Cut(k, "\x00"); ok {
+			out.Counts = append(out.Counts, ChangeCount{Connector: conn, What: what, N: p.Counts[k]})
+		}
+	}
+	return out
+}
+
+// Units lists a plan's units, in the order in which they were decided. A page
+// ends with the unit whose Key is the next page's After.
+func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error) {
+	at := 0
+	if p.After != "" {
+		n, err := p.number()
+		if err != nil {
+			return nil, err
+		}
+		at = int(n)
+	}
+	var out []UnitInfo
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		x, err := planOf(t, no)
+		if err != nil {
+			return err
+		}
+		names := newNaming(t)
+		for len(out) < p.size() {
+			c, err := t.Chunk(x.No, int64(at/chunkUnits))
+			if err != nil || c == nil || at%chunkUnits >= len(c.Units) {
+				return err
+			}
+			infos, err := names.unitInfos(c.Units)
+			if err != nil {
+				return err
+			}
+			for _, u := range infos[at%chunkUnits:] {
+				at++
+				if u.matches(p.Match) && len(out) < p.size() {
+					u.Key = strconv.Itoa(at)
+					out = append(out, u)
+				}
+				if len(out) == p.size() {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// matches reports that the unit, or a change or cause of it, contains the text.
+func (u *UnitInfo) matches(text string) bool {
+	if text == "" {
+		return true
+	}
+	has := func(s string) bool { return strings.Contains(object.Fold(s), object.Fold(text)) }
+	if has(u.Object.String()) || has(u.Object.Label) {
+		return true
+	}
+	return slices.ContainsFunc(u.Changes, func(c ChangeInfo) bool { return has(c.Line()) || has(c.Why) || has(c.Cause) })
+}
+
+// Waiting lists what waits for people, object by object, with the reason.
+func (r *Runner) Waiting(ctx context.Context, p Page) ([]UnitInfo, error) {
+	var after object.ID
+	if p.After != "" {
+		id, err := object.ParseID(p.After)
+		if err != nil {
+			return nil, err
+		}
+		after = id
+	}
+	var out []UnitInfo
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		for len(out) < p.size() {
+			list, err := t.WaitingObjects(after, 200)
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			after = list[len(list)-1].Object
+			infos, err := r.waitingInfos(t, list)
+			if err != nil {
+				return err
+			}
+			for _, u := range infos {
+				if len(out) < p.size() && u.matches(p.Match) {
+					out = append(out, u)
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// waitingInfos says for each change that waits why it does.
+func (r *Runner) waitingInfos(t *store.Tx, list []store.Waiting) ([]UnitInfo, error) {
+	units := make([]engine.Unit, len(list))
+	ids := make([]object.ID, len(list))
+	for i, w := range list {
+		units[i], ids[i] = engine.Unit{Object: w.Object, Changes: w.Changes}, w.Object
+	}
+	infos, err := newNaming(t).unitInfos(units)
+	if err != nil {
+		return nil, err
+	}
+	v := t.View(r.names())
+	if err := v.Load(engine.Need{Objects: ids}); err != nil {
+		return nil, err
+	}
+	for i := range infos {
+		holds := v.Holds(ids[i])
+		for k := range infos[i].Changes {
+			c := &infos[i].Changes[k]
+			h := holdFor(holds, ids[i], &c.Change)
+			switch {
+			case h != nil:
+				c.Why, c.Cause = h.Why, h.Cause
+			case v.Approved(ids[i])[engine.ChangeHash(ids[i], &c.Change)]:
+				c.Why = "approved"
+			case len(holds) == 0:
+				c.Why = "not approved"
+			default:
+				c.Why = "its unit is held"
+			}
+		}
+	}
+	return infos, nil
+}
+
+// holdFor finds the hold that keeps a change back: on its very target, or on
+// what it belongs to.
+func holdFor(holds []*engine.Hold, obj object.ID, c *engine.Change) *engine.Hold {
+	t, ok := targetOf(obj, c)
+	account := engine.Target{Object: obj, Kind: engine.AccountLife, Connector: c.Connector}
+	whole := engine.Target{Object: obj, Kind: engine.WholeObject}
+	for _, want := range []engine.Target{t, account, whole} {
+		if want == t && !ok {
+			continue
+		}
+		for _, h := range holds {
+			if h.Target == want {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+// targetOf is what a hold on the change would be about; false if the change
+// cannot be held singly.
+func targetOf(obj object.ID, c *engine.Change) (engine.Target, bool) {
+	t := engine.Target{Object: obj, Connector: c.Connector, Name: c.Name}
+	switch c.Op {
+	case engine.Birth, engine.Death:
+		return engine.Target{Object: obj, Kind: engine.WholeObject}, true
+	case engine.Link, engine.Unlink:
+		t.Kind = engine.EntryLink
+	case engine.SetValue:
+		t.Kind = engine.ObjectValue
+	case engine.AddRef, engine.DropRef:
+		t.Kind, t.Ref = engine.ObjectRef, c.Target
+	case engine.AddAccount, engine.DropAccount, engine.CutAccount:
+		t.Kind, t.Name = engine.AccountLife, ""
+	case engine.Rename, engine.SetAccount:
+		t.Kind = engine.AccountValue
+	case engine.AddAccountRef, engine.DropAccountRef:
+		t.Kind, t.Ref = engine.AccountRef, c.Target
+	case engine.SetInitial:
+		return t, false
+	}
+	return t, true
+}
+
+// Queue lists the join queue.
+func (r *Runner) Queue(ctx context.Context, p Page) ([]QueueInfo, error) {
+	var out []QueueInfo
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		list, err := t.Queued(1 << 20)
+		if err != nil {
+			return err
+		}
+		names := newNaming(t)
+		for i := range list {
+			q := &list[i]
+			entries, err := t.Entries([]object.ID{q.Entry})
+			if err != nil {
+				return err
+			}
+			e := entries[q.Entry]
+			if e == nil {
+				continue
+			}
+			if err := names.load(q.Candidates); err != nil {
+				return err
+			}
+			info := QueueInfo{Key: e.ID.String(), Entry: e.Connector + "/" + e.Anchor, Rule: q.Rule, Taken: q.Taken}
+			for _, id := range q.Candidates {
+				info.Candidates = append(info.Candidates, names.name(id, ""))
+			}
+			if info.Key > p.After && len(out) < p.size() {
+				out = append(out, info)
+			}
+		}
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,429 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/rules"
+)
+
+// Sync decides what moved, or everybody, and accepts as o says.
+func (r *Runner) Sync(ctx context.Context, o SyncOptions) (*StepReport, error) {
+	return r.alone(ctx, Step{Do: Sync, Full: o.Full}, func(ctx context.Context, rep *StepReport) error { return r.syncStep(ctx, rep, o) })
+}
+
+func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) error {
+	release, err := r.store.Own(ctx)
+	if err != nil {
+		rep.Result = NoStartRunning
+		return err
+	}
+	defer release()
+	if err := r.finishPlan(ctx, rep); err != nil {
+		return err
+	}
+	d := &deciding{r: r, rep: rep, opt: o, set: r.cfg.Rules, kind: "sync"}
+	if o.Rules != nil {
+		d.set, d.kind = o.Rules.Rules, "rules"
+	} else if o.Preview {
+		d.kind = "preview"
+	}
+	if err := d.decide(ctx); err != nil {
+		return err
+	}
+	rep.Plan = d.plan.No
+	rep.Result = Success
+	if len(d.faults) > 0 {
+		rep.Result = CompletedSync
+	}
+	if o.Preview {
+		return nil
+	}
+	return d.accept(ctx)
+}
+
+// deciding is one plan on its way from trigger to acceptance.
+type deciding struct {
+	r       *Runner
+	rep     *StepReport
+	opt     SyncOptions
+	set     *rules.Set
+	kind    string
+	trig    engine.Trigger
+	moment  int64
+	gen     int64
+	dec     *engine.Decider
+	plan    store.Plan
+	notes   []note
+	faults  []engine.ObjectFault
+	counts  map[string]int64
+	hashes  []engine.Hash
+	done    int64
+	waited  map[object.ID]bool   // objects on the waiting list now
+	counted map[engine.Count]int // what guards count in it
+}
+
+// note is what deciding leaves behind beside units: it is written when the plan
+// is accepted, and for objects without a unit too.
+type note struct {
+	object  object.ID
+	due     time.Time
+	redue   bool // due is not what is stored
+	ended   []*engine.Hold
+	waiting []engine.Change
+}
+
+func (d *deciding) connectors() []string {
+	out := make([]string, len(d.set.Connectors))
+	for i, c := range d.set.Connectors {
+		out[i] = c.Name
+	}
+	return out
+}
+
+// decide runs the passes until no guard adds a hold, and stores the plan.
+func (d *deciding) decide(ctx context.Context) error {
+	if err := d.gather(ctx); err != nil {
+		return err
+	}
+	d.dec, d.counted = engine.Begin(d.set, d.trig), map[engine.Count]int{}
+	for {
+		tallies, err := d.round(ctx)
+		if err != nil {
+			return err
+		}
+		tripped, again := d.dec.Judge(tallies)
+		for i := range tripped {
+			d.rep.Guards = append(d.rep.Guards, tripped[i].String())
+		}
+		if !again {
+			for _, t := range tallies {
+				for c, n := range t.Counts() {
+					d.counted[c] += n
+				}
+			}
+			return d.finish(ctx)
+		}
+		err = d.r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(d.plan.No, store.PlanDropped, 0) })
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// gather reads who moved since the last plan.
+func (d *deciding) gather(ctx context.Context) error {
+	d.trig = engine.Trigger{All: map[string]bool{}}
+	return d.r.store.Read(ctx, func(t *store.Tx) error {
+		var err error
+		if d.moment, err = t.Now(); err != nil {
+			return err
+		}
+		if d.gen, err = t.Generation(); err != nil {
+			return err
+		}
+		if d.trig.Now, err = d.r.clock(t); err != nil {
+			return err
+		}
+		for _, conn := range d.connectors() {
+			all := d.opt.Full || d.opt.Rules != nil
+			if err := t.EachEntry(conn, all, func(refs []store.Ref) (bool, error) {
+				for i := range refs {
+					d.trig.Entries = append(d.trig.Entries, refs[i].ID)
+				}
+				return true, ctx.Err()
+			}); err != nil {
+				return err
+			}
+			d.trig.All[conn] = all
+		}
+		if d.waited, err = waitingSet(t); err != nil {
+			return err
+		}
+		if d.trig.Objects, err = d.objects(t); err != nil {
+			return err
+		}
+		d.trig.Window, err = window(t, d.trig.Now)
+		return err
+	})
+}
+
+// objects lists the objects to decide again: marked, due, waiting; in a full
+// run all.
+func (d *deciding) objects(t *store.Tx) ([]object.ID, error) {
+	var out []object.ID
+	if d.opt.Full || d.opt.Rules != nil {
+		d.trig.All[""] = true
+		return d.everybody(t)
+	}
+	for after := (object.ID{}); ; {
+		ids, err := t.DirtyObjects(after, 10_000)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ids...)
+		if len(ids) < 10_000 {
+			break
+		}
+		after = ids[len(ids)-1]
+	}
+	for _, more := range []func() ([]object.ID, error){
+		func() ([]object.ID, error) { return t.DueObjects(d.trig.Now, math.MaxInt32) },
+		func() ([]object.ID, error) { return t.HoldsDue(d.trig.Now, math.MaxInt32) },
+	} {
+		ids, err := more()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ids...)
+	}
+	for id := range d.waited {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, object.ID.Compare)
+	return slices.Compact(out), nil
+}
+
+// everybody lists all objects.
+func (d *deciding) everybody(t *store.Tx) ([]object.ID, error) {
+	var out []object.ID
+	for typ := range d.set.Types {
+		for after := int64(0); ; {
+			list, next, err := t.ObjectsOf(typ, after, 10_000)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range list {
+				out = append(out, o.ID)
+			}
+			if next == 0 {
+				break
+			}
+			after = next
+		}
+	}
+	slices.SortFunc(out, object.ID.Compare)
+	return out, nil
+}
+
+// waitingSet lists the objects that wait for people.
+func waitingSet(t *store.Tx) (map[object.ID]bool, error) {
+	out := map[object.ID]bool{}
+	for after := (object.ID{}); ; {
+		list, err := t.WaitingObjects(after, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range list {
+			out[w.Object] = true
+			after = w.Object
+		}
+		if len(list) < 1000 {
+			return out, nil
+		}
+	}
+}
+
+// round runs all passes once and writes the units.
+func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
+	d.notes, d.faults, d.hashes, d.counts, d.done = nil, nil, nil, map[string]int64{}, 0
+	w, err := d.r.store.NewPlan(ctx, store.Plan{Kind: d.kind, Author: d.r.opt.By, Rules: d.set.Version, Started: d.trig.Now, Trigger: d.accepts(), Generation: d.gen, Moment: d.moment})
+	if err != nil {
+		return nil, err
+	}
+	d.plan.No = w.No()
+	var todo []object.ID
+	err = d.r.store.Read(ctx, func(t *store.Tx) error {
+		v := t.View(d.connectors())
+		for _, pass := range []func(engine.View) error{d.dec.Link, d.dec.Claim} {
+			d.r.observe(Event{Step: d.rep.Step, Phase: "link", Total: int64(len(d.trig.Entries))})
+			if err := pass(v); err != nil {
+				return err
+			}
+		}
+		var err error
+		todo, err = d.dec.Objects(v)
+		return err
+	})
+	var tallies []*engine.Tally
+	for err == nil && len(todo) > 0 {
+		var more []*engine.Tally
+		if more, err = d.batches(ctx, w, todo); err == nil {
+			tallies = append(tallies, more...)
+			todo, err = d.extend(ctx, more)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.faults = append(d.faults, d.dec.Faults()...)
+	d.plan, err = w.End(engine.PlanHash(d.hashes), d.counts, d.r.now())
+	return tallies, err
+}
+
+func (d *deciding) accepts() string {
+	if d.opt.Accept == Approved {
+		return onlyApproved
+	}
+	return ""
+}
+
+// extend brings in the objects that the batches' changes may reach.
+func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) ([]object.ID, error) {
+	var again []object.ID
+	for _, t := range tallies {
+		again = append(again, t.Again...)
+	}
+	if len(again) == 0 {
+		return nil, nil
+	}
+	var todo []object.ID
+	err := d.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		todo, err = d.dec.Extend(t.View(d.connectors()), again)
+		return err
+	})
+	return todo, err
+}
+
+// batches decides the objects, several batches at a time, and takes the results
+// in order.
+func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo []object.ID) ([]*engine.Tally, error) {
+	workers := max(1, d.r.opt.Workers)
+	parts := slices.Collect(slices.Chunk(todo, d.r.opt.Batch))
+	var out []*engine.Tally
+	for len(parts) > 0 {
+		n := min(workers, len(parts))
+		tallies := make([]*engine.Tally, n)
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				errs[i] = d.r.store.Read(ctx, func(t *store.Tx) (err error) {
+					tallies[i], err = d.dec.Batch(t.View(d.connectors()), parts[i])
+					return err
+				})
+			})
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		parts = parts[n:]
+		for _, t := range tallies {
+			if err := d.take(w, t); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, tallies...)
+		d.r.observe(Event{Step: d.rep.Step, Phase: "decide", Done: d.done, Total: int64(len(todo))})
+	}
+	return out, nil
+}
+
+// take stores a batch's units and keeps its notes.
+func (d *deciding) take(w *store.PlanWriter, t *engine.Tally) error {
+	for _, v := range t.Verdicts {
+		d.done++
+		d.faults = append(d.faults, v.Faults...)
+		if len(v.Faults) > 0 {
+			d.counts["faults"]++
+			continue
+		}
+		if v.Unit != nil {
+			if _, _, err := w.Add(v.Unit); err != nil {
+				return err
+			}
+			d.hashes = append(d.hashes, v.Unit.Hash())
+			d.tally(v.Unit)
+		}
+		if len(v.Waiting) > 0 {
+			d.counts["held"]++
+		}
+		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] {
+			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: v.Waiting})
+		}
+	}
+	t.Verdicts = nil // the units are stored; what guards counted stays
+	return nil
+}
+
+// tally counts a unit's changes by connector and op.
+func (d *deciding) tally(u *engine.Unit) {
+	for i := range u.Changes {
+		c := &u.Changes[i]
+		d.counts[c.Connector+"\x00"+c.Op.String()]++
+	}
+}
+
+// finish writes the holds that guards made and what went wrong.
+func (d *deciding) finish(ctx context.Context) error {
+	holds := d.dec.NewHolds()
+	for _, h := range holds {
+		h.Plan, h.By = d.plan.No, "guard"
+	}
+	if d.opt.Preview {
+		holds = nil
+	}
+	for _, f := range d.faults {
+		d.rep.fault(f)
+	}
+	d.report()
+	if len(holds) == 0 {
+		return nil
+	}
+	return d.r.store.People(ctx, func(t *store.Tx) error { return t.WriteHolds(holds) })
+}
+
+// report fills the counters by MIM's names (STAT-9, STAT-10) and our own.
+func (d *deciding) report() {
+	for _, k := range slices.Sorted(maps.Keys(d.counts)) {
+		name, n := k, d.counts[k]
+		for _, m := range syncCounters {
+			if k == m.key || len(k) > len(m.key) && k[len(k)-len(m.key):] == m.key {
+				name = m.name
+			}
+		}
+		if name != k || k == "held" {
+			d.rep.count(name, n)
+		}
+	}
+	d.rep.count("units", d.plan.Units)
+	d.rep.count("queue", int64(len(d.dec.Queue())))
+}
+
+var syncCounters = []struct{ key, name string }{
+	{"\x00birth", "disconnector-projected-flow"},
+	{"\x00link", "disconnector-joined-flow"},
+	{"\x00unlink", "connector-delete-leave-mv"},
+	{"\x00death", "connector-delete-remove-mv"},
+	{"\x00account added", "provisioned-add-flow"},
+	{"\x00rename", "provisioned-rename-flow"},
+	{"\x00account cut", "provisioned-disconnect"},
+	{"\x00account deleted", "provisioned-delete"},
+}
+
+// clock is the deciding clock: now, but never earlier than it was (TIME-2).
+func (r *Runner) clock(t *store.Tx) (time.Time, error) {
+	var last time.Time
+	if err := setting(t, settingClock, &last); err != nil {
+		return time.Time{}, err
+	}
+	if now := r.now(); now.After(last) {
+		return now, nil
+	}
+	return last, nil
+}
+
+// check makes sure that a plan is complete before it is worked with.
+func incomplete(no int64) error {
+	return fmt.Errorf("plan %d was not decided to its end; run the synchronization again", no)
+}
