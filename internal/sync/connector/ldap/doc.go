@@ -4,6 +4,13 @@
 // it publishes; what changed, by content synchronization (RFC 4533) where the
 // server has it, else by the times of change.
 //
+// Two things no server tells by content synchronization or by time, so nobody
+// learns of them before the next full import: references that the server itself
+// corrected (OpenLDAP's refint, memberOf), and the new DNs of what lies below a
+// renamed container (the container is told, if it is of a configured type).
+// Neither matters to whoever keeps references and parents by identity; and a
+// change sent by an outdated DN finds its object by the anchor.
+//
 // It never trusts a server whose certificate does not verify, never sends a
 // password in the clear to another machine, never builds a filter or a DN out
 // of values without escaping them, never holds more of an import than one page,
