@@ -119,11 +119,11 @@ func (m *Import) lookUp(t *Tx, list []Delta) error {
 	if err := m.fetch(t, ids); err != nil {
 		return err
 	}
-	return m.fetchDNs(t, dns)
+	return m.fetchNames(t, dns)
 }
 
-// fetchDNs looks up DNs from the top down: a level of all of them at a time.
-func (m *Import) fetchDNs(t *Tx, dns []string) error {
+// fetchNames looks up DNs from the top down: a level of all of them at a time.
+func (m *Import) fetchNames(t *Tx, dns []string) error {
 	var chains [][]string // from the top
 	for _, dn := range dns {
 		var chain []string
@@ -161,7 +161,7 @@ func (m *Import) fetchDNs(t *Tx, dns []string) error {
 			return nil
 		}
 		var keys [][]byte
-		err := t.sets.Find(entryDNs, prefixes, func(_ int, rec []byte) {
+		err := t.sets.Find(entryNames, prefixes, func(_ int, rec []byte) {
 			key := u64(rec[20:])
 			m.dns.put((*[16]byte)(rec[4:]), placeOf(key))
 			keys = append(keys, be64(nil, key))

@@ -14,7 +14,7 @@ const (
 	entryIDs    sorted.Kind = 1  // entry id, key
 	rowHashes   sorted.Kind = 2  // entry key, hash of the record as last released
 	entryOrder  sorted.Kind = 3  // connector, anchor, key
-	entryDNs    sorted.Kind = 4  // connector, hash of parent and RDN, key
+	entryNames  sorted.Kind = 4  // connector, hash of parent and RDN, key
 	dirtyOrder  sorted.Kind = 5  // connector, anchor, key, mark
 	edgesOut    sorted.Kind = 6  // entry key, attribute, entry key: all references
 	edgesIn     sorted.Kind = 7  // entry key named, attribute, entry key: the same, backwards

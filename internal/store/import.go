@@ -28,7 +28,7 @@ type ImportOptions struct {
 // one goroutine.
 type Import struct {
 	store *Store
-	ctx   context.Context //nolint:containedctx // an import lives within one call of run
+	ctx   context.Context // an import lives within one call of run
 	name  string
 	no    int64
 	conn  *connRow
@@ -63,6 +63,7 @@ type stubName struct {
 type typeInfo struct {
 	sym    uint32
 	typ    object.Type
+	added  int64 // of them, seen for the first time
 	rows   int64
 	tracks bool // some attribute's arrival matters
 	attrs  map[string]*attrInfo
@@ -125,7 +126,7 @@ func (m *Import) begin() error {
 	if err := m.store.Fold(m.ctx, m.name); err != nil {
 		return err
 	}
-	if err := m.store.DiscardImport(m.ctx, m.name); err != nil {
+	if err := m.store.discardImport(m.ctx, m.name); err != nil {
 		return err
 	}
 	var sent int64

@@ -63,13 +63,7 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	if err := m.store.Compact(m.ctx); err != nil {
 		return Stats{}, err
 	}
-	for name, ti := range m.types {
-		st := TypeStats{Rows: ti.rows, Present: map[string]int64{}}
-		for attr, ai := range ti.attrs {
-			st.Present[attr] = ai.present
-		}
-		m.stats.Types[name] = st
-	}
+	m.census()
 	err = m.store.Bulk(m.ctx, func(t *Tx) error {
 		var n int64
 		for op, to := range map[int64]*int64{opChange: &m.stats.Changed, opMissing: &m.stats.Missing} {
@@ -77,6 +71,11 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 				return err
 			}
 			*to = n
+		}
+		if !m.opts.Full {
+			if err := m.carryOver(t); err != nil {
+				return err
+			}
 		}
 		c, err := t.connector(m.name)
 		if err != nil {
@@ -96,6 +95,83 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	return m.stats, err
 }
 
+// census counts what was told, by type.
+func (m *Import) census() {
+	for name, ti := range m.types {
+		st := TypeStats{Rows: ti.rows, Present: map[string]int64{}}
+		for attr, ai := range ti.attrs {
+			st.Present[attr] = ai.present
+		}
+		m.stats.Types[name] = st
+	}
+}
+
+// carryOver makes the numbers of an import of changes say what the connector's
+// space holds after it: what it held before, with what came and went. How many
+// have a value is carried over in proportion, since changes do not tell it.
+func (m *Import) carryOver(t *Tx) error {
+	last, err := t.LastImports(m.name, 1)
+	if err != nil {
+		return err
+	}
+	types := map[string]TypeStats{}
+	if len(last) > 0 {
+		for name, st := range last[0].Types {
+			types[name] = TypeStats{Rows: st.Rows, Present: maps.Clone(st.Present)}
+		}
+	}
+	for name, ti := range m.types {
+		types[name] = types[name].grown(ti.added)
+	}
+	gone, err := m.goneByType(t)
+	if err != nil {
+		return err
+	}
+	for name, n := range gone {
+		types[name] = types[name].grown(-n)
+	}
+	m.stats.Types = types
+	return nil
+}
+
+// grown changes the number of rows, and the others in proportion.
+func (s TypeStats) grown(n int64) TypeStats {
+	out := TypeStats{Rows: max(0, s.Rows+n), Present: map[string]int64{}}
+	for attr, p := range s.Present {
+		if s.Rows > 0 {
+			p = (p*out.Rows + s.Rows/2) / s.Rows
+		}
+		out.Present[attr] = p
+	}
+	return out
+}
+
+// goneByType counts the entries that the import stages as missing.
+func (m *Import) goneByType(t *Tx) (map[string]int64, error) {
+	var keys []int64
+	var key int64
+	err := t.db.Each([]any{&key}, func() error {
+		keys = append(keys, key)
+		return nil
+	}, "SELECT key FROM staged WHERE import_no = ? AND op = ?", m.no, int64(opMissing))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	for some := range slices.Chunk(keys, 1000) {
+		rows, err := t.rowsOf(some)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if r.missing.IsZero() {
+				out[t.name(r.typ)]++
+			}
+		}
+	}
+	return out, nil
+}
+
 // Discard ends the import and forgets what it told.
 func (m *Import) Discard() error {
 	m.cur.reset()
@@ -104,7 +180,7 @@ func (m *Import) Discard() error {
 		<-m.free
 	}
 	m.leave()
-	return m.store.DiscardImport(context.WithoutCancel(m.ctx), m.name)
+	return m.store.discardImport(context.WithoutCancel(m.ctx), m.name)
 }
 
 // writeStubs writes placeholders for what was named and not shown.
@@ -125,7 +201,7 @@ func (m *Import) writeStubs() error {
 				if parent != 0 {
 					r.parent = keyAt(m.conn.sym, parent)
 				}
-				t.sets.Add(entryDNs, dnRec(m.conn.sym, dnHash(int64(parent), rdn), r.key))
+				t.sets.Add(entryNames, dnRec(m.conn.sym, dnHash(int64(parent), rdn), r.key))
 				t.sets.Add(nameless, be64(nil, r.key))
 			} else {
 				r.id, r.anchor = space.EntryID(m.name, name.text), name.text

@@ -91,6 +91,7 @@ func (m *Import) note(ti *typeInfo, rec *object.Record, id object.ID, at, parent
 		}
 		m.noteSpots(w, ti, rec, r.key)
 		m.stats.Added++
+		ti.added++
 	}
 	if len(w.keys) >= workRows || len(w.bodies) >= workBytes || len(w.changed) >= 2000 {
 		return m.send()
@@ -197,7 +198,7 @@ func (m *Import) write(t *Tx, w *work) error {
 		return err
 	}
 	for i, h := range w.hashes {
-		t.sets.Add(entryDNs, dnRec(m.conn.sym, h, w.dnKeys[i]))
+		t.sets.Add(entryNames, dnRec(m.conn.sym, h, w.dnKeys[i]))
 	}
 	t.addEdges(w.edges)
 	for _, rec := range w.spots {

@@ -5,7 +5,6 @@ import (
 	"math/bits"
 
 	"muster/internal/base/object"
-	"muster/internal/store/sorted"
 )
 
 // idTable maps ids to places: the low 31 bits of an entry's key, and a high
@@ -153,7 +152,7 @@ func (m *Import) loadAll(t *Tx) error {
 		return err
 	}
 	lo, hi = be32(nil, m.conn.sym), be32(nil, m.conn.sym+1)
-	return t.sets.Scan(entryDNs, lo, hi, func(rec []byte) bool {
+	return t.sets.Scan(entryNames, lo, hi, func(rec []byte) bool {
 		if m.dns == nil {
 			m.dns = newIDTable(1 << 10)
 		}
@@ -195,5 +194,3 @@ func (m *Import) fetchCells(t *Tx, keys [][]byte) error {
 		*m.cells.state(placeOf(u64(rec))) |= cellNameless
 	})
 }
-
-var _ = sorted.Kind(0)

@@ -80,7 +80,7 @@ type Chunk struct {
 // PlanWriter writes a plan's units as they are decided.
 type PlanWriter struct {
 	store *Store
-	ctx   context.Context //nolint:containedctx // a plan is written within one call of run
+	ctx   context.Context // a plan is written within one call of run
 	plan  Plan
 	body  []byte
 	hash  []byte

@@ -205,10 +205,10 @@ func (t *Tx) reindex(c *connRow, was, is *row, ch *change) {
 		t.sets.Add(entryOrder, orderRec(nil, c.sym, []byte(is.anchor), key))
 	}
 	if was.flags&rowNamed != 0 && (was.parent != is.parent || was.rdn != is.rdn) {
-		t.sets.Drop(entryDNs, dnRec(c.sym, dnHash(int64(placeOf(was.parent)), was.rdn), key))
+		t.sets.Drop(entryNames, dnRec(c.sym, dnHash(int64(placeOf(was.parent)), was.rdn), key))
 	}
 	if is.flags&rowNamed != 0 && (was.flags&rowNamed == 0 || was.parent != is.parent || was.rdn != is.rdn) {
-		t.sets.Add(entryDNs, dnRec(c.sym, dnHash(int64(placeOf(is.parent)), is.rdn), key))
+		t.sets.Add(entryNames, dnRec(c.sym, dnHash(int64(placeOf(is.parent)), is.rdn), key))
 	}
 	if was.anchor == "" && is.anchor != "" {
 		t.sets.Drop(nameless, be64(nil, key))
@@ -225,6 +225,16 @@ func (t *Tx) reindex(c *connRow, was, is *row, ch *change) {
 
 // DiscardImport forgets the connector's unreleased import.
 func (s *Store) DiscardImport(ctx context.Context, conn string) error {
+	busy := <-s.imp.busy
+	taken := busy[conn]
+	s.imp.busy <- busy
+	if taken {
+		return ErrImporting
+	}
+	return s.discardImport(ctx, conn)
+}
+
+func (s *Store) discardImport(ctx context.Context, conn string) error {
 	for more := true; more; {
 		err := s.Bulk(ctx, func(t *Tx) (err error) {
 			more, err = t.discard(conn)
@@ -292,7 +302,7 @@ func (t *Tx) erase(c *connRow, list []rawRow, no int64) error {
 		}
 		t.sets.Drop(nameless, be64(nil, x.key))
 		if w.flags&rowNamed != 0 {
-			t.sets.Drop(entryDNs, dnRec(c.sym, dnHash(int64(placeOf(w.parent)), w.rdn), x.key))
+			t.sets.Drop(entryNames, dnRec(c.sym, dnHash(int64(placeOf(w.parent)), w.rdn), x.key))
 		}
 		if err := t.respot(c, &w, &row{}); err != nil {
 			return err

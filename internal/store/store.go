@@ -1,5 +1,25 @@
 // Package store remembers: connector spaces, the metaverse, plans, and what
 // people decided, in SQLite or PostgreSQL.
+//
+// Everything happens in a transaction: Read sees one moment, People and Bulk
+// write, people first. A Tx is used by one goroutine. What is there:
+//
+//   - importing: BeginImport, Import.Put or Change, Finish, then Release (or
+//     DiscardImport). Nothing is seen before Release; Tx.Unreleased and
+//     Tx.LastImports give the health gate its numbers, Tx.Mark the watermark.
+//   - deciding: Tx.EachEntry, DirtyObjects, DueObjects and HoldsDue say who;
+//     Tx.View is the engine's view; NewPlan writes units as they come.
+//   - accepting: Tx.Chunk reads units, Tx.Moved compares their basis (not
+//     needed while Tx.Generation is the plan's), Tx.Writer writes what
+//     engine.Apply says, Tx.SetPlanState keeps the cursor in the same
+//     transaction, Tx.Decided takes the marks off at the end.
+//   - sending: Tx.Pending, SendNo, MarkSent, SetPending, Named.
+//   - people: holds, approvals, the waiting list, the join queue, runs.
+//   - looking: Search, ObjectsOf, EntryPage, History, Status.
+//
+// Rows are few and wide on purpose: an entry or object is one row, and all
+// that they are looked up by are chunks of sorted records (package sorted).
+// A large step ends with Compact.
 package store
 
 import (
@@ -231,3 +251,7 @@ func (t *Tx) writeCounters() error {
 // Generation returns a number that moves whenever a transaction changes what
 // deciding reads, other than by accepting a plan.
 func (t *Tx) Generation() (int64, error) { return t.count(generation) }
+
+// CopyTo writes a copy of the store, as it is now, to a new file. Only a SQLite
+// store can be copied.
+func (s *Store) CopyTo(ctx context.Context, path string) error { return s.db.CopyTo(ctx, path) }

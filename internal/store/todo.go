@@ -294,7 +294,7 @@ func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
 		hashes = append(hashes, dnHash(0, dn))
 	}
 	for _, h := range hashes {
-		err := t.sets.Find(entryDNs, [][]byte{append(be32(nil, c.sym), h[:]...)}, func(_ int, rec []byte) { key = u64(rec[20:]) })
+		err := t.sets.Find(entryNames, [][]byte{append(be32(nil, c.sym), h[:]...)}, func(_ int, rec []byte) { key = u64(rec[20:]) })
 		if err != nil || key != 0 {
 			break
 		}

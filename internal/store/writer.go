@@ -427,7 +427,7 @@ func (w *Writer) nest(c *connRow, r *row, dn string) error {
 		return err
 	}
 	r.parent, r.rdn = parent, rdn
-	w.t.sets.Add(entryDNs, dnRec(c.sym, dnHash(int64(placeOf(parent)), rdn), r.key))
+	w.t.sets.Add(entryNames, dnRec(c.sym, dnHash(int64(placeOf(parent)), rdn), r.key))
 	w.t.sets.Add(nameless, be64(nil, r.key))
 	return nil
 }

@@ -62,7 +62,9 @@ func (c *feedCursor) Next() error {
 }
 
 // Eof reports that there are no more rows.
-func (c *feedCursor) Eof() bool { return c.batch == nil || c.row >= c.batch.rows }
+func (c *feedCursor) Eof() bool { //nolint:staticcheck // the driver names it so
+	return c.batch == nil || c.row >= c.batch.rows
+}
 
 // Column returns a value of the row.
 func (c *feedCursor) Column(col int) (vtab.Value, error) {

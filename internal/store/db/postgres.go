@@ -106,7 +106,7 @@ func (s *pgSession) load(ctx context.Context, table string, cols []string, b *Ba
 func (s *pgSession) usable() bool { return !s.conn.IsClosed() }
 
 func (s *pgSession) close() {
-	s.conn.Close(context.Background()) //nolint:errcheck // nothing is lost with it
+	s.conn.Close(context.Background())
 }
 
 func pgArgs(b *Batch, args []any) []any {

@@ -82,25 +82,22 @@ func (e *sqliteEngine) open(ctx context.Context, write bool) (session, error) {
 	if write {
 		cache = sqliteWriterCache
 	}
-	v := url.Values{}
-	for _, p := range []string{
-		fmt.Sprintf("page_size(%d)", sqlitePage),
-		"journal_mode(WAL)",
-		"synchronous(FULL)",
-		fmt.Sprintf("cache_size(-%d)", cache),
-		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointBulk),
-		"busy_timeout(10000)",
-		"temp_store(MEMORY)",
-	} {
-		v.Add("_pragma", p)
+	// In this order: the size of pages can be chosen only before the log is.
+	pragmas := []string{
+		"busy_timeout = 10000",
+		fmt.Sprintf("page_size = %d", sqlitePage),
+		"journal_mode = WAL",
+		"synchronous = FULL",
+		fmt.Sprintf("cache_size = -%d", cache),
+		fmt.Sprintf("wal_autocheckpoint = %d", checkpointBulk),
+		"temp_store = MEMORY",
 	}
 	s := &sqliteSession{feed: &feedTable{}}
 	drv := &sqlite.Driver{}
 	if err := drv.RegisterModule("muster_feed", s.feed); err != nil {
 		return nil, err
 	}
-	dsn := url.URL{Scheme: "file", Opaque: escapePath(e.path), RawQuery: v.Encode()}
-	s.pool = sql.OpenDB(&sqliteConnector{drv: drv, dsn: dsn.String()})
+	s.pool = sql.OpenDB(&sqliteConnector{drv: drv, dsn: "file:" + escapePath(e.path), pragmas: pragmas})
 	s.pool.SetMaxOpenConns(1)
 	s.pool.SetMaxIdleConns(1)
 	var err error
@@ -122,8 +119,9 @@ func escapePath(path string) string {
 
 // sqliteConnector opens a connection and gives it its feed.
 type sqliteConnector struct {
-	drv *sqlite.Driver
-	dsn string
+	drv     *sqlite.Driver
+	dsn     string
+	pragmas []string
 }
 
 func (c *sqliteConnector) Driver() driver.Driver { return c.drv }
@@ -137,6 +135,12 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		conn.Close()
 		return nil, errors.New("this SQLite driver cannot run statements directly")
+	}
+	for _, p := range c.pragmas {
+		if _, err := x.ExecContext(ctx, "PRAGMA "+p, nil); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("PRAGMA %s: %w", p, err)
+		}
 	}
 	if _, err := x.ExecContext(ctx, "CREATE VIRTUAL TABLE temp.feed USING muster_feed()", nil); err != nil {
 		conn.Close()
@@ -158,7 +162,7 @@ func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any
 
 func (s *sqliteSession) query(ctx context.Context, q string, b *Batch, args []any) (rows, error) {
 	s.feed.batch = b
-	rs, err := s.conn.QueryContext(ctx, sqliteText(q, b), args...)
+	rs, err := s.conn.QueryContext(ctx, sqliteText(q, b), args...) //nolint:rowserrcheck // whoever reads the rows asks
 	if err != nil {
 		s.note(err)
 		return nil, err

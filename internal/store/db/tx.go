@@ -10,7 +10,7 @@ import (
 // Tx is one transaction. It is used by one goroutine, and only until the
 // function that it was given to returns.
 type Tx struct {
-	ctx   context.Context //nolint:containedctx // a transaction lives within one call
+	ctx   context.Context // a transaction lives within one call
 	db    *DB
 	s     session
 	write bool

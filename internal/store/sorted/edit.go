@@ -14,7 +14,7 @@ const editAtOnce = 4096
 // statements are written so that neither database can choose a bad plan.
 const (
 	floorChunk = "SELECT (SELECT d.lo FROM chunk d WHERE d.kind = ? AND d.run = ? AND d.lo <= feed.c0 ORDER BY d.lo DESC LIMIT 1) FROM @feed"
-	readChunks = "SELECT chunk.lo, chunk.body FROM @feed JOIN chunk ON chunk.kind = ? AND chunk.run = ? AND chunk.lo = feed.c0"
+	readChunks = "SELECT chunk.lo, chunk.body FROM @feed CROSS JOIN chunk WHERE chunk.kind = ? AND chunk.run = ? AND chunk.lo = feed.c0"
 )
 
 // edit adds and drops records, both sorted, in the chunks of one run.
@@ -41,7 +41,7 @@ func (s *Sets) editSome(k Kind, r *run, recs *Recs, adds, drops []uint32) error 
 	if len(chunks) == 0 { // the run is empty
 		chunks = []chunk{{lo: []byte{}}}
 	}
-	update, insert, remove := db.NewBatch("bb"), db.NewBatch("iibb"), db.NewBatch("b")
+	update, insert, remove := db.NewBatch("iibb"), db.NewBatch("iibb"), db.NewBatch("b")
 	var have Recs
 	for i, c := range chunks {
 		upTo := func(list []uint32) int {
@@ -71,7 +71,7 @@ func (s *Sets) editSome(k Kind, r *run, recs *Recs, adds, drops []uint32) error 
 		case c.body == nil:
 			insert.Int(int64(k)).Int(r.no).Bytes(c.lo).Bytes(out.first())
 		default:
-			update.Bytes(c.lo).Bytes(out.first())
+			update.Int(int64(k)).Int(r.no).Bytes(c.lo).Bytes(out.first())
 		}
 		for j := 1; j < len(out.bodies); j++ {
 			insert.Int(int64(k)).Int(r.no).Bytes(out.los[j]).Bytes(out.bodies[j])
@@ -82,7 +82,8 @@ func (s *Sets) editSome(k Kind, r *run, recs *Recs, adds, drops []uint32) error 
 
 func (s *Sets) write(k Kind, no int64, update, insert, remove *db.Batch) error {
 	if update.Len() > 0 {
-		if _, err := s.tx.Feed(update, "UPDATE chunk SET body = feed.c1 FROM @feed WHERE kind = ? AND run = ? AND lo = feed.c0", int64(k), no); err != nil {
+		if _, err := s.tx.Feed(update, `INSERT INTO chunk (kind, run, lo, body) SELECT c0, c1, c2, c3 FROM @feed WHERE true
+ ON CONFLICT (kind, run, lo) DO UPDATE SET body = excluded.body`); err != nil {
 			return err
 		}
 	}

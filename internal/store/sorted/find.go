@@ -80,10 +80,6 @@ func (s *Sets) findIn(k Kind, no int64, prefixes [][]byte, order []int, fn func(
 
 // ranges reads the chunks that may hold records with the prefixes.
 func (s *Sets) ranges(k Kind, no int64, prefixes [][]byte, order []int) ([]chunk, error) {
-	b := db.NewBatch("b")
-	for _, i := range order {
-		b.Bytes(prefixes[i])
-	}
 	met := map[string]bool{}
 	which := db.NewBatch("b")
 	want := func(lo []byte) {
@@ -93,8 +89,20 @@ func (s *Sets) ranges(k Kind, no int64, prefixes [][]byte, order []int) ([]chunk
 		}
 	}
 	var p, lo, next, body []byte
+	los, ok, err := s.dense(k, no, prefixes[order[0]], after(prefixes[order[len(order)-1]]), len(order)/4)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		cover(los, len(order), func(i int) []byte { return prefixes[order[i]] }, want)
+		return s.read(k, no, which, &lo, &body)
+	}
+	b := db.NewBatch("b")
+	for _, i := range order {
+		b.Bytes(prefixes[i])
+	}
 	var long [][2][]byte // ranges that go on behind the next chunk's beginning
-	err := s.tx.EachOf(b, []any{&p, &lo, &next}, func() error {
+	err = s.tx.EachOf(b, []any{&p, &lo, &next}, func() error {
 		want(lo)
 		if next != nil && bytes.HasPrefix(next, p) {
 			long = append(long, [2][]byte{bytes.Clone(p), after(p)})

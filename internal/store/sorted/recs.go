@@ -33,9 +33,6 @@ func (r *Recs) Add(rec []byte) {
 // Reset empties the list and keeps its memory.
 func (r *Recs) Reset() { r.buf, r.end = r.buf[:0], r.end[:0] }
 
-// size returns how many bytes the records take.
-func (r *Recs) size() int { return len(r.buf) }
-
 // order returns the numbers of the records in sorted order, equal ones in the
 // order of their arrival.
 func (r *Recs) order() []uint32 {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package storetest
 
 import (
@@ -183,6 +185,6 @@ func (s *server) stop() {
 		}
 	}
 	if s.dir != "" {
-		os.RemoveAll(s.dir)
+		os.RemoveAll(s.dir) //nolint:errcheck // what is left lies in the folder for temporary files
 	}
 }

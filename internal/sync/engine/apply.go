@@ -75,7 +75,7 @@ func Apply(v View, u *Unit, s Stamp) (*Effect, error) {
 	for i := range u.Changes {
 		c := &u.Changes[i]
 		var o metaverse.Origin
-		if c.hasOrigin() {
+		if c.HasOrigin() {
 			o, origins = origins[0], origins[1:]
 		}
 		if err := a.change(c, o); err != nil {
@@ -271,6 +271,9 @@ func (a *applier) finish() *Effect {
 	for conn, e := range a.entries {
 		switch {
 		case a.added[conn]:
+			if p := e.PendingOf(space.Name, object.ID{}); p != nil {
+				e.DN = p.Want.First().Text() // by which an import knows it, should the answer be lost
+			}
 			a.e.Added = append(a.e.Added, e)
 		case a.touched[conn]:
 			a.e.Changed = append(a.e.Changed, e)

@@ -115,11 +115,37 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 		if owner, ok := d.names[key]; ok && owner != id {
 			continue
 		}
-		if owner, ok := v.Claimant(key); !ok || owner == id {
+		free, err := d.nobodys(v, key, id)
+		if err != nil {
+			return "", err
+		}
+		if free {
 			return candidate, nil
 		}
 	}
 	return "", nil
+}
+
+// nobodys reports that the name is free for the object: nobody else ever had it,
+// and no account but its own bears it where the attribute says (CLAIM-6, CLAIM-9).
+// An account is its own that it has, or gets by this plan.
+func (d *Decider) nobodys(v View, key Name, id object.ID) (bool, error) {
+	m, ok := v.(Memory)
+	if !ok {
+		owner, taken := v.Claimant(key)
+		return !taken || owner == id, nil
+	}
+	if owner, taken := m.Owner(key); taken && owner != id {
+		return false, nil
+	}
+	bearers := m.Bearers(key)
+	if len(bearers) == 0 {
+		return true, nil
+	}
+	if err := v.Load(Need{Links: bearers}); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(bearers, func(e object.ID) bool { return d.linkOf(e, v.LinkOf(e), free) != id }), nil
 }
 
 // uniqueFlow returns the flow that won the wish, and its input.

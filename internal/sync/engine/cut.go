@@ -5,36 +5,48 @@ import (
 	"time"
 
 	"muster/internal/base/object"
-	"muster/internal/sync/metaverse"
 	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
-// cut unlinks vanished and out-of-scope entries, and ends objects whose last
-// link went.
-func (l *linker) cut() error {
-	for ids := range slices.Chunk(slices.Clone(l.order), chunk) {
-		if err := l.loadTouched(ids); err != nil {
-			return err
+// cut unlinks vanished and out-of-scope entries that still are where they were.
+// It reports whether there were any.
+func (l *linker) cut() (any bool, err error) {
+	doomed := l.doomed
+	l.doomed = nil
+	for ids := range slices.Chunk(doomed, chunk) {
+		if err := l.loadWithObjects(ids); err != nil {
+			return false, err
 		}
 		for _, id := range ids {
-			x := l.life[id]
-			if x.typ == "" {
+			e := l.v.Entry(id)
+			if l.linkOf(id, e.Link, free) != e.Link {
 				continue
 			}
-			if err := l.cutEntries(id, x); err != nil {
-				return err
-			}
-			if l.ends(id, x) {
-				l.end(id, x)
-			}
+			l.relink(e, object.ID{})
+			l.try(e)
+			any = true
 		}
 		l.v.Forget()
 	}
-	return l.sortTodo()
+	return any, nil
 }
 
-// loadTouched loads objects of the plan with their entries, accepted and
+// loadWithObjects loads entries with the objects that they are linked to.
+func (l *linker) loadWithObjects(ids []object.ID) error {
+	if err := l.v.Load(Need{Entries: ids}); err != nil {
+		return err
+	}
+	var objects []object.ID
+	for _, id := range ids {
+		if e := l.v.Entry(id); e != nil {
+			objects = append(objects, e.Link, l.linkOf(id, e.Link, free))
+		}
+	}
+	return l.loadTouched(slices.DeleteFunc(objects, object.ID.IsZero))
+}
+
+// loadTouchedInto loads objects of the plan with their entries, accepted and
 // planned.
 func (d *Decider) loadTouchedInto(v View, ids []object.ID) error {
 	var entries []object.ID
@@ -48,59 +60,35 @@ func (d *Decider) loadTouchedInto(v View, ids []object.ID) error {
 
 func (l *linker) loadTouched(ids []object.ID) error { return l.loadTouchedInto(l.v, ids) }
 
-// cutEntries unlinks those entries of the object that moved and no longer
-// belong to it.
-func (l *linker) cutEntries(id object.ID, x *life) error {
-	for _, e := range l.entriesOf(id) {
-		if e.Link != id || !l.dirty[e.ID] {
-			continue
-		}
-		gone, err := l.belongsNoMore(e, x.typ)
-		if err != nil {
-			l.faults = append(l.faults, fault("extension-unexpected-attribute-value", e, ruleOf(err), err))
-			continue
-		}
-		if gone {
-			l.relink(e, object.ID{})
-			l.try(e.ID)
-		}
-	}
-	return nil
-}
-
 // belongsNoMore reports that a linked entry must be cut: it vanished from a
-// system without stages, or no rule has it in scope. An account that we govern
-// is not cut by scope: its rule says whether it exists.
-func (l *linker) belongsNoMore(e *space.Entry, typ string) (bool, error) {
-	governed := l.set.governed[[2]string{typ, e.Connector}]
-	if !e.Missing.IsZero() && governed {
-		return true, nil
+// system without stages (LINK-18, LINK-19), or no rule concerns it (LINK-16). An
+// account that we govern is not cut by scope: its rule says whether it exists.
+func (l *linker) belongsNoMore(e *space.Entry, x *life) (bool, error) {
+	about := l.set.inbound[[2]string{e.Connector, e.Type}]
+	switch {
+	case l.set.governed[[2]string{x.typ, e.Connector}]:
+		return !e.Missing.IsZero(), nil
+	case !e.Missing.IsZero():
+		if over, err := l.stagesOver(e, x, about); over || err != nil {
+			return over, err
+		}
 	}
-	if governed {
-		return false, nil
-	}
-	if len(l.set.inbound[[2]string{e.Connector, e.Type}]) == 0 {
-		return false, nil
-	}
-	if !e.Missing.IsZero() {
-		return l.stagesOver(e, typ)
-	}
-	if e.Explicit {
+	if e.Explicit || !e.Seen || len(about) == 0 {
 		return false, nil
 	}
 	rs, err := l.inScope(e, nil)
 	if err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(rs, func(r *rules.Inbound) bool { return r.To == typ }), nil
+	return !slices.ContainsFunc(rs, func(r *rules.Inbound) bool { return r.To == x.typ }), nil
 }
 
 // stagesOver reports that a vanished entry is cut: at once where its rule says
-// recall, else when the rule's last stage is reached. The time at which that
-// will be is noted.
-func (l *linker) stagesOver(e *space.Entry, typ string) (bool, error) {
-	for _, r := range l.set.inbound[[2]string{e.Connector, e.Type}] {
-		if r.To != typ {
+// recall, else when the rule's last stage is reached (LINK-17). The time at which
+// that will be is noted.
+func (l *linker) stagesOver(e *space.Entry, x *life, about []*rules.Inbound) (bool, error) {
+	for _, r := range about {
+		if r.To != x.typ {
 			continue
 		}
 		if r.Recall {
@@ -117,32 +105,66 @@ func (l *linker) stagesOver(e *space.Entry, typ string) (bool, error) {
 		if over {
 			return true, nil
 		}
-		if x := l.life[e.Link]; x != nil {
-			x.due = earliest(x.due, due)
-		}
+		x.due = earliest(x.due, due)
 	}
 	return false, nil
 }
 
+// recalls reports that a vanished entry linked to an object of the type is cut
+// at once.
+func (d *Decider) recalls(typ string, e *space.Entry) bool {
+	return d.set.governed[[2]string{typ, e.Connector}] ||
+		slices.ContainsFunc(d.set.inbound[[2]string{e.Connector, e.Type}], func(r *rules.Inbound) bool { return r.To == typ && r.Recall })
+}
+
+// bury ends objects by the rule of their type. It reports whether any ended.
+func (l *linker) bury() (any bool, err error) {
+	mortal := l.mortal
+	l.mortal = nil
+	for ids := range slices.Chunk(mortal, chunk) {
+		if err := l.loadTouched(ids); err != nil {
+			return false, err
+		}
+		for _, id := range ids {
+			x := l.life[id]
+			x.mortal = false
+			if x.stored != "" && x.typ != "" && l.ends(id, x) {
+				l.end(id, x)
+				any = true
+			}
+		}
+		l.v.Forget()
+	}
+	return any, nil
+}
+
 // ends reports that the object's last counting link went, or one of those whose
-// loss ends it.
+// loss ends it (LINK-20, LINK-21).
 func (l *linker) ends(id object.ID, x *life) bool {
-	var left []*space.Entry
-	for _, e := range l.entriesOf(id) {
-		if l.set.counts(x.typ, e.Connector) {
-			left = append(left, e)
+	es := l.entriesOf(id)
+	return l.countLinks(x.typ, es) == 0 || l.bereft(id, x.typ, es, free)
+}
+
+// countLinks counts the entries that keep an object of the type alive.
+func (d *Decider) countLinks(typ string, es []*space.Entry) (n int) {
+	for _, e := range es {
+		if d.set.counts(typ, e.Connector) {
+			n++
 		}
 	}
-	if len(left) == 0 {
-		return true
-	}
-	t := l.set.Types[x.typ]
-	if t == nil || len(t.Any) == 0 || x.stored == "" {
+	return n
+}
+
+// bereft reports that a link was cut to a connector that the object cannot live
+// without, and no present entry of it is left among es.
+func (l *linker) bereft(id object.ID, typ string, es []*space.Entry, m mode) bool {
+	t := l.set.Types[typ]
+	if t == nil || len(t.Any) == 0 {
 		return false
 	}
 	for _, e := range l.v.EntriesOf(id) {
-		if t.Any[e.Connector] && l.linkOf(e.ID, e.Link, free) != id &&
-			!slices.ContainsFunc(left, func(o *space.Entry) bool { return o.Connector == e.Connector }) {
+		if t.Any[e.Connector] && l.linkOf(e.ID, e.Link, m) != id &&
+			!slices.ContainsFunc(es, func(o *space.Entry) bool { return o.Connector == e.Connector && o.Missing.IsZero() }) {
 			return true
 		}
 	}
@@ -155,188 +177,13 @@ func (l *linker) end(id object.ID, x *life) {
 	typ := x.typ
 	x.typ = ""
 	for _, e := range l.entriesOf(id) {
-		if !l.set.governed[[2]string{typ, e.Connector}] {
+		switch {
+		case !l.set.governed[[2]string{typ, e.Connector}]:
 			l.relink(e, object.ID{})
-			l.try(e.ID)
+			l.try(e)
+		case e.Link != id:
+			l.lost = append(l.lost, e.ID)
 		}
 	}
 	l.rekey(id, x)
-}
-
-// judgeHeld decides which of the changed links and lives the holds let through.
-// A link moves only if neither end is held.
-func (l *linker) judgeHeld() error {
-	for ids := range slices.Chunk(l.moved, chunk) {
-		if err := l.v.Load(Need{Entries: ids}); err != nil {
-			return err
-		}
-		var objects []object.ID
-		for _, id := range ids {
-			if e := l.v.Entry(id); e != nil {
-				objects = append(objects, e.Link, l.linkOf(id, e.Link, free))
-			}
-		}
-		if err := l.v.Load(Need{Objects: slices.DeleteFunc(objects, object.ID.IsZero)}); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if e := l.v.Entry(id); e != nil {
-				l.judgeLink(e)
-			}
-		}
-		l.v.Forget()
-	}
-	for ids := range slices.Chunk(l.order, chunk) {
-		if err := l.loadTouched(ids); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			l.judgeLife(id, l.life[id])
-		}
-		l.v.Forget()
-	}
-	return nil
-}
-
-func (l *linker) judgeLink(e *space.Entry) {
-	was, now := e.Link, l.linkOf(e.ID, e.Link, free)
-	if was == now {
-		return
-	}
-	refused := !was.IsZero() && l.objectHeld(was) || !now.IsZero() && l.objectHeld(now) || !now.IsZero() && l.linkRefused(now, e)
-	if refused {
-		l.eff[e.ID] = was
-		return
-	}
-	if !now.IsZero() && l.birthRefused(now) && !l.set.governed[[2]string{l.life[now].typ, e.Connector}] {
-		l.eff[e.ID] = object.ID{}
-	}
-}
-
-// judgeLife decides whether the object lives in the held decision.
-func (l *linker) judgeLife(id object.ID, x *life) {
-	isHeld, refused := l.objectHeld(id), l.birthRefused(id)
-	switch {
-	case x.stored != "" && isHeld && !refused:
-		x.held = true
-		return
-	case refused:
-		x.held = false
-		return
-	case x.typ == "" && x.stored == "":
-		return
-	}
-	counting, linked := 0, 0
-	for _, e := range l.heldEntries(l.v, id) {
-		linked++
-		if l.set.counts(x.typOr(), e.Connector) {
-			counting++
-		}
-	}
-	switch {
-	case x.stored == "":
-		x.held = counting > 0 && !isHeld
-	case x.typ != "":
-		x.held = counting > 0
-	default: // its end came from links, some of which may be held back
-		x.held = counting > 0 && linked > 0
-	}
-}
-
-func (x *life) typOr() string {
-	if x.typ != "" {
-		return x.typ
-	}
-	return x.stored
-}
-
-// heldEntries returns the entries linked to the object in the held decision.
-func (d *Decider) heldEntries(v View, id object.ID) []*space.Entry {
-	x := d.life[id]
-	if x == nil {
-		return v.EntriesOf(id)
-	}
-	var out []*space.Entry
-	if x.stored != "" {
-		for _, e := range v.EntriesOf(id) {
-			if d.linkOf(e.ID, e.Link, held) == id {
-				out = append(out, e)
-			}
-		}
-	}
-	for _, eid := range x.entries {
-		e := v.Entry(eid)
-		if e != nil && e.Link != id && d.linkOf(e.ID, e.Link, held) == id {
-			out = append(out, e)
-		}
-	}
-	return d.sorted(out)
-}
-
-// refusal returns the hold that refuses the outcome for the target, nil if none
-// does: a person's or an earlier guard's, else one that this plan's guards
-// wrote.
-func (d *Decider) refusal(v View, t Target, outcome object.Values) *Hold {
-	for _, h := range v.Holds(t.Object) {
-		if h.Target == t && h.refuses(outcome, d.now) {
-			return h
-		}
-	}
-	for _, h := range d.holds[t.Object] {
-		if h.Target == t && h.refuses(outcome, d.now) {
-			return h
-		}
-	}
-	return nil
-}
-
-// objectHeld reports that the whole object stays as it is.
-func (l *linker) objectHeld(id object.ID) bool { return l.Decider.objectHeld(l.v, id) }
-
-func (d *Decider) objectHeld(v View, id object.ID) bool {
-	h := d.refusal(v, Target{Object: id, Kind: WholeObject}, d.freeLife(id))
-	return h != nil && !(h.AtValue && len(h.Instead) == 0)
-}
-
-// freeLife is Present when the free decision lets the object live.
-func (d *Decider) freeLife(id object.ID) object.Values {
-	if x := d.life[id]; x != nil && x.typ == "" {
-		return nil
-	}
-	return space.Present
-}
-
-// birthRefused reports an object whose birth was undone or refused: held at
-// "not there".
-func (l *linker) birthRefused(id object.ID) bool { return l.Decider.birthRefused(l.v, id) }
-
-func (d *Decider) birthRefused(v View, id object.ID) bool {
-	h := d.refusal(v, Target{Object: id, Kind: WholeObject}, space.Present)
-	return h != nil && h.AtValue && len(h.Instead) == 0 && len(d.freeLife(id)) > 0
-}
-
-// linkRefused reports that the entry may not be linked to the object.
-func (l *linker) linkRefused(o object.ID, e *space.Entry) bool {
-	return l.refusal(l.v, Target{Object: o, Kind: EntryLink, Connector: e.Connector, Name: e.Anchor}, space.Present) != nil
-}
-
-// wantsFreely reports that the object wants an account in the connector, as far
-// as Link knows it.
-func (l *linker) wantsFreely(id object.ID, conn string) bool {
-	x := l.life[id]
-	typ := ""
-	var stored *metaverse.Object
-	switch {
-	case x != nil:
-		typ, stored = x.typ, l.storedObject(id, x)
-	default:
-		if stored = l.v.Object(id); stored != nil {
-			typ = stored.Type
-		}
-	}
-	if typ == "" {
-		return false
-	}
-	w, _ := l.wanted(typ, l.entriesOf(id), stored, nil)
-	return w[conn]
 }

@@ -40,7 +40,7 @@ func (d *Decider) namers(v View) error {
 		}
 		for _, id := range ids {
 			x := d.life[id]
-			if (x.typ != "") == (x.stored != "") && x.held == (x.stored != "") {
+			if (x.typ != "") == (x.stored != "") && x.held == (x.stored != "") || x.stored == "" && len(x.entries) == 0 {
 				continue
 			}
 			for _, e := range l.entriesOf(id) {
@@ -82,23 +82,10 @@ func (l *linker) touchObjects(ids []object.ID) error {
 	}
 	for _, id := range ids {
 		if o := l.v.Object(id); o != nil {
-			l.life[id] = &life{typ: o.Type, stored: o.Type, held: true}
-			l.order = append(l.order, id)
+			l.enter(id, &life{typ: o.Type, stored: o.Type, held: true})
 		}
 	}
 	return nil
-}
-
-// markSplit notes whether some life differs between the free and the held
-// decision, so that others may too.
-func (d *Decider) markSplit() {
-	d.split = len(d.holds) > 0
-	for _, x := range d.life {
-		if x.held != (x.typ != "") {
-			d.split = true
-			return
-		}
-	}
 }
 
 // Tally is what one batch decided.
@@ -158,7 +145,7 @@ func (w *worker) count(t *Tally, h *hub, u *Unit) {
 	}
 	name := w.protectedBy(h)
 	for _, c := range cs {
-		if name != "" && dangerous[c.count.Kind] {
+		if name != "" {
 			t.protected = append(t.protected, protected{c, name})
 			continue
 		}
@@ -190,10 +177,6 @@ func (w *worker) reaches(h *hub, vd *Verdict) bool {
 	}
 	return vd.Unit != nil && look(vd.Unit.Changes) || look(vd.Waiting)
 }
-
-// trigAll reports that every object is being decided, so that nobody is to be
-// looked for.
-func (w *worker) trigAll() bool { return w.trig.All[""] }
 
 // referrers lists who refers to the objects and is not in the plan yet.
 func (w *worker) referrers(t *Tally, ids []object.ID) error {
@@ -267,33 +250,33 @@ func (w *worker) load(ids []object.ID) error {
 // loadLinks loads the links of all entries that the objects' entries name, and
 // returns the objects at the far ends.
 func (w *worker) loadLinks(ids []object.ID) ([]object.ID, error) {
-	var entries, targets []object.ID
-	each := func(id object.ID, fn func(object.Attrs)) {
+	var entries, targets, named []object.ID
+	for _, id := range ids {
 		h := w.hub(id)
 		for m := free; m <= held; m++ {
 			for _, e := range w.entries(h, m) {
-				fn(e.Image)
+				entries = appendRefs(entries, e.Image)
 				for i := range e.Pending {
 					if t := e.Pending[i].Target; !t.IsZero() {
 						targets = append(targets, t)
 					}
 				}
 			}
-			if h.same {
+			if !w.diverged() {
 				break
 			}
 		}
 		if h.stored != nil {
-			for _, e := range w.v.EntriesOf(id) {
-				fn(e.Image)
+			targets = appendRefs(targets, h.stored.Attrs)
+		}
+		for _, hd := range w.allHolds(w.v, id) {
+			if t := hd.Target; !t.Ref.IsZero() {
+				named, targets = append(named, t.Ref), append(targets, t.Ref)
 			}
 		}
 	}
-	for _, id := range ids {
-		each(id, func(a object.Attrs) { entries = appendRefs(entries, a) })
-	}
 	sortIDs(&entries)
-	if err := w.v.Load(Need{Links: entries}); err != nil {
+	if err := w.v.Load(Need{Links: entries, Objects: named}); err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
@@ -301,20 +284,6 @@ func (w *worker) loadLinks(ids []object.ID) ([]object.ID, error) {
 		for m := free; m <= held; m++ {
 			if t := w.linkOf(e, stored, m); !t.IsZero() {
 				targets = append(targets, t)
-			}
-		}
-		if !stored.IsZero() {
-			targets = append(targets, stored)
-		}
-	}
-	for _, id := range ids {
-		h := w.hub(id)
-		if h.stored != nil {
-			targets = appendRefs(targets, h.stored.Attrs)
-		}
-		for _, hd := range w.allHolds(id) {
-			if !hd.Target.Ref.IsZero() {
-				targets = append(targets, hd.Target.Ref)
 			}
 		}
 	}

@@ -48,22 +48,19 @@ type Decider struct {
 	trig Trigger
 	now  time.Time
 
-	link   map[object.ID]object.ID // free links that differ from the accepted ones
+	link   map[object.ID]object.ID // free links of entries that the plan moves
 	eff    map[object.ID]object.ID // held links that differ from the free ones
 	life   map[object.ID]*life     // objects the plan touches
 	order  []object.ID             // the same, in the order they were touched
 	keyed  map[Key][]object.ID     // touched objects by the keys the plan leaves them
-	stale  map[Key]bool            // keys whose unlinked entries must be tried again
 	names  map[Name]object.ID      // unique names given in this plan
 	queued map[object.ID]*Queued
 	asks   map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
 	holds  map[object.ID][]*Hold // written by guards in this plan
 	faults []ObjectFault
 
-	dirty  map[object.ID]bool // entries of the trigger that are linked and may be cut
-	moved  []object.ID        // entries whose link the plan changes, in order
-	before map[object.ID]object.ID
-	split  bool // some life differs between the decisions
+	moved []object.ID // entries whose link the plan changes, in the order in which it does
+	split bool        // some life differs between the decisions
 }
 
 // life is what the plan knows of an object it touches.
@@ -77,6 +74,8 @@ type life struct {
 	wish    []metaverse.Claim // new wishes for unique names, then the names given
 	founder founder           // of a newborn: who founds it
 	due     time.Time         // when a kept entry of it will be cut
+	mortal  bool              // it is listed to be judged whether it ends
+	heeded  bool              // there are holds on it or on what it has
 	ends    ends              // accounts wanted, once decided
 }
 
@@ -84,6 +83,7 @@ type life struct {
 type founder struct {
 	rank   int
 	anchor string
+	entry  object.ID
 }
 
 // Begin prepares a decision. The rules must have been checked.
@@ -95,11 +95,10 @@ func Begin(set *rules.Set, trig Trigger) *Decider {
 
 // reset forgets the passes but keeps the holds that guards wrote.
 func (d *Decider) reset() {
-	d.link, d.eff, d.before = map[object.ID]object.ID{}, map[object.ID]object.ID{}, map[object.ID]object.ID{}
+	d.link, d.eff = map[object.ID]object.ID{}, map[object.ID]object.ID{}
 	d.life, d.order = map[object.ID]*life{}, nil
-	d.keyed, d.stale = map[Key][]object.ID{}, map[Key]bool{}
+	d.keyed, d.moved, d.faults = map[Key][]object.ID{}, nil, nil
 	d.names, d.queued, d.asks = map[Name]object.ID{}, map[object.ID]*Queued{}, map[object.ID][]Key{}
-	d.dirty, d.moved, d.faults = map[object.ID]bool{}, nil, nil
 }
 
 // mode says which of the two decisions is meant.
@@ -126,15 +125,16 @@ func (d *Decider) linkOf(entry, stored object.ID, m mode) object.ID {
 
 // setLink changes the free link of e.
 func (d *Decider) setLink(e *space.Entry, to object.ID) {
-	if _, ok := d.before[e.ID]; !ok {
-		d.before[e.ID] = e.Link
+	d.moves(e)
+	d.link[e.ID] = to
+}
+
+// moves notes that the plan may change the link of e.
+func (d *Decider) moves(e *space.Entry) {
+	if _, ok := d.link[e.ID]; !ok {
+		d.link[e.ID] = e.Link
 		d.moved = append(d.moved, e.ID)
 	}
-	if to == e.Link {
-		delete(d.link, e.ID)
-		return
-	}
-	d.link[e.ID] = to
 }
 
 // alive reports that the object exists in the mode. stored tells whether it
@@ -179,6 +179,8 @@ type index struct {
 	unique   map[string][]*rules.Attribute
 	flow     map[[2]string]*rules.Inflow // by rule and attribute
 	through  map[string]bool             // object types of which some outbound rule reads through a reference
+	systems  map[string][]string         // by object type: connectors that outbound rules speak of, in order
+	arrivals map[*rules.Inflow][]string  // for attributes of equal precedence: what the flow reads
 	bit      map[string]int              // connector → its bit in ends
 	anyRefs  bool
 }
@@ -187,7 +189,7 @@ func newIndex(s *rules.Set) *index {
 	x := &index{Set: s, rank: map[string]int{}, inbound: map[[2]string][]*rules.Inbound{},
 		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
 		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
-		through: map[string]bool{}, bit: map[string]int{}}
+		through: map[string]bool{}, bit: map[string]int{}, systems: map[string][]string{}, arrivals: map[*rules.Inflow][]string{}}
 	for i, c := range s.Connectors {
 		x.rank[c.Name] = i
 	}
@@ -198,7 +200,7 @@ func newIndex(s *rules.Set) *index {
 			x.founding[[2]string{r.To, r.Connector}] = true
 		}
 		for i := range r.Flows {
-			x.flow[[2]string{r.Name, r.Flows[i].Attr}] = &r.Flows[i]
+			x.addInflow(r, &r.Flows[i])
 		}
 	}
 	for _, r := range s.Outbound {
@@ -220,8 +222,24 @@ func newIndex(s *rules.Set) *index {
 	return x
 }
 
+func (x *index) addInflow(r *rules.Inbound, f *rules.Inflow) {
+	x.flow[[2]string{r.Name, f.Attr}] = f
+	t := x.Types[r.To]
+	if t == nil || t.Attributes[f.Attr] == nil || t.Attributes[f.Attr].Mode != rules.Equal {
+		return
+	}
+	names := []string{f.Value.Copy()}
+	for _, read := range f.Value.Reads() {
+		names = append(names, read.Attr)
+	}
+	x.arrivals[f] = names
+}
+
 func (x *index) addOutbound(r *rules.Outbound) {
 	x.outbound[r.From] = append(x.outbound[r.From], r)
+	if !slices.Contains(x.systems[r.From], r.Connector) {
+		x.systems[r.From] = append(x.systems[r.From], r.Connector)
+	}
 	if r.Exists != nil {
 		x.governed[[2]string{r.From, r.Connector}] = true
 	}

@@ -67,67 +67,72 @@ func (t *Tripped) String() string {
 	return s + fmt.Sprintf(": %.1f %% of %d; the guard lets through %d and %.4g %%", t.Percent, t.Linked, t.Guard.Count, t.Guard.Percent)
 }
 
-// countChanges lists what guards count in the object's unit.
+// countChanges lists what guards count in the object's unit, with the targets
+// to be held: not those that a hold is on already (HOLD-2, GUARD-6).
 func (w *worker) countChanges(h *hub, u *Unit) []counted {
 	var out []counted
 	approved := w.v.Approved(h.id)
 	dies := w.hubType(h, held) == ""
-	disabled := map[string]bool{}
 	for i := range u.Changes {
 		c := &u.Changes[i]
 		if c.Connector == "" || approved[ChangeHash(h.id, c)] {
 			continue
 		}
-		if x, ok := w.countChange(h, u, c, dies); ok {
-			out = append(out, x)
+		if x, t, ok := w.countChange(h, u, c, dies); ok {
+			out = append(out, w.toHold(h, x, t))
 		}
-		if (c.Op == SetAccount) && !disabled[c.Connector] {
-			disabled[c.Connector] = true
-			if x, ok := w.countDisable(h, c.Connector); ok {
-				out = append(out, x)
-			}
+	}
+	for _, a := range w.accounts(h, held) {
+		if x, ts, ok := w.countDisable(h, u, a, approved); ok {
+			out = append(out, w.toHold(h, x, ts...))
 		}
 	}
 	return out
 }
 
-func (w *worker) countChange(h *hub, u *Unit, c *Change, dies bool) (counted, bool) {
-	e := w.account(h, c.Connector, held)
-	if e == nil || !e.Seen && c.Op != DropAccount {
-		return counted{}, false
+// toHold adds to what is counted what would hold it: the free outcome of each
+// target is refused.
+func (w *worker) toHold(h *hub, x counted, targets ...Target) counted {
+	for _, t := range targets {
+		if w.holdOn(w.v, t) == nil {
+			refused, _ := w.outcome(h, t)
+			x.holds, x.refuse = append(x.holds, t), append(x.refuse, refused)
+		}
 	}
-	x := counted{object: h.id, count: Count{Connector: c.Connector, Type: e.Type}}
-	target := Target{Object: h.id, Connector: c.Connector, Kind: AccountValue, Name: c.Name}
-	refused := c.After
+	return x
+}
+
+// countChange says as what a change counts, and what would hold it.
+func (w *worker) countChange(h *hub, u *Unit, c *Change, dies bool) (x counted, t Target, ok bool) {
+	a := w.accountFor(h, c.Connector, held)
+	if a == nil || a.entry == nil || !a.entry.Seen && c.Op != DropAccount {
+		return x, t, false // what no import has shown is not lost
+	}
+	x = counted{object: h.id, count: Count{Connector: c.Connector, Type: a.rule.To}}
+	t = Target{Object: h.id, Connector: c.Connector, Kind: AccountValue, Name: c.Name}
 	switch c.Op {
 	case DropAccount, CutAccount:
 		x.count.Kind = rules.Deletes
-		target.Kind, target.Name, refused = AccountLife, "", nil
+		t.Kind, t.Name = AccountLife, ""
 		if dies {
-			target = Target{Object: h.id, Kind: WholeObject}
+			t = Target{Object: h.id, Kind: WholeObject}
 		}
 	case Rename:
-		if len(c.Before) == 0 {
-			return counted{}, false
-		}
 		x.count.Kind = rules.Renames
-		target.Name = space.Name
+		return x, t, len(c.Before) > 0
 	case SetAccount:
-		if len(c.Before) == 0 {
-			return counted{}, false
-		}
 		x.count.Kind, x.count.Attr = rules.Overwrites, c.Name
 		if len(c.After) == 0 {
 			x.count.Kind = rules.Blanks
 		}
+		return x, t, len(c.Before) > 0
 	case DropAccountRef:
-		x.count.Kind, x.count.Attr = w.refKind(u, c, e.Type), c.Name
-		target.Kind, target.Ref = AccountRef, c.Target
+		x.count.Kind, x.count.Attr = w.refKind(u, c, a.rule.To), c.Name
+		t.Kind, t.Ref = AccountRef, c.Target
 	default:
-		return counted{}, false
+		return x, t, false
 	}
-	x.holds, x.refuse = []Target{target}, []object.Values{refused}
-	return x, true
+	return x, t, true
 }
 
 // refKind says as what the loss of a reference counts: a reference of one value
@@ -150,16 +155,16 @@ func (w *worker) refKind(u *Unit, c *Change, typ string) rules.GuardKind {
 	return rules.Blanks
 }
 
-// countDisable reports whether the unit makes the account disabled; what holds
-// it back are the values that make it so.
-func (w *worker) countDisable(h *hub, conn string) (counted, bool) {
-	a, e := w.accountFor(h, conn, held), w.account(h, conn, held)
-	if a.rule == nil || a.rule.Disabled == nil || e == nil || !e.Seen {
-		return counted{}, false
+// countDisable reports whether the unit makes a standing account disabled
+// (OUT-18); what holds it back are the values that make it so, or the whole
+// object where they cannot be told (GUARD-10).
+func (w *worker) countDisable(h *hub, u *Unit, a *account, approved map[Hash]bool) (x counted, ts []Target, ok bool) {
+	if a.rule.Disabled == nil || !a.now || !a.exists || a.still || !a.entry.Seen {
+		return x, nil, false
 	}
-	before := e.Image.Clone()
-	for i := range e.Pending {
-		if p := &e.Pending[i]; p.Target.IsZero() && p.Name[0] != '@' {
+	before := a.entry.Image.Clone()
+	for i := range a.entry.Pending {
+		if p := &a.entry.Pending[i]; p.Target.IsZero() && p.Name != space.Account {
 			before.Put(p.Name, p.Want)
 		}
 	}
@@ -172,29 +177,41 @@ func (w *worker) countDisable(h *hub, conn string) (counted, bool) {
 	was, err1 := truth(a.rule.Disabled, &input{now: w.now, account: before})
 	is, err2 := truth(a.rule.Disabled, &input{now: w.now, account: after})
 	if err1 != nil || err2 != nil || was || !is {
-		return counted{}, false
+		return x, nil, false
 	}
-	x := counted{object: h.id, count: Count{Connector: conn, Type: e.Type, Kind: rules.Disables}}
-	for _, c := range object.Diff(before, after) {
-		if slices.ContainsFunc(a.rule.Disabled.Reads(), func(r rules.Read) bool { return r.Attr == c.Name }) {
-			x.holds = append(x.holds, Target{Object: h.id, Kind: AccountValue, Connector: conn, Name: c.Name})
-			x.refuse = append(x.refuse, c.After)
+	all := true
+	for i := range u.Changes {
+		c := &u.Changes[i]
+		reads := slices.ContainsFunc(a.rule.Disabled.Reads(), func(r rules.Read) bool { return r.Attr == c.Name })
+		if c.Connector == a.rule.Connector && (c.Op == SetAccount || c.Op == Rename) && reads {
+			all = all && approved[ChangeHash(h.id, c)]
+			ts = append(ts, Target{Object: h.id, Kind: AccountValue, Connector: c.Connector, Name: c.Name})
 		}
 	}
-	return x, len(x.holds) > 0
+	if len(ts) == 0 {
+		ts, all = []Target{{Object: h.id, Kind: WholeObject}}, false
+	}
+	return counted{object: h.id, count: Count{Connector: a.rule.Connector, Type: a.rule.To, Kind: rules.Disables}}, ts, !all
 }
 
-// protectedBy names the protected population that the object belongs to.
+// protectedBy names the protected population that the object belongs to, by
+// accepted or by proposed values (GUARD-14).
 func (w *worker) protectedBy(h *hub) string {
-	if h.stored == nil {
-		return ""
+	var pictures []object.Attrs
+	if h.stored != nil {
+		pictures = append(pictures, h.stored.Attrs)
+	}
+	if p := w.picture(h, held); p != nil {
+		pictures = append(pictures, p.attrs)
 	}
 	for _, p := range w.set.Protected {
-		if p.Type != h.stored.Type {
+		if p.Type != w.typeForSystems(h, held) {
 			continue
 		}
-		if ok, err := truth(p.If, &input{now: w.now, mv: h.stored.Attrs}); err == nil && ok {
-			return p.Name
+		for _, attrs := range pictures {
+			if ok, err := truth(p.If, &input{now: w.now, mv: attrs}); err == nil && ok {
+				return p.Name
+			}
 		}
 	}
 	return ""
@@ -284,8 +301,8 @@ func (d *Decider) holdAll(t *Tripped, k Count, all []counted) (wrote bool) {
 	return wrote
 }
 
-// write adds the holds of one counted change; at most one for a target. The
-// view's holds come first: a guard never replaces a person's.
+// write adds the holds of one counted change; at most one for a target. What a
+// hold is on already was left out when it was counted.
 func (d *Decider) write(c counted, as Hold) (wrote bool) {
 	for i, t := range c.holds {
 		if slices.ContainsFunc(d.holds[c.object], func(h *Hold) bool { return h.Target == t }) {
@@ -317,7 +334,3 @@ func (d *Decider) NewHolds() []*Hold {
 func ChangeHash(obj object.ID, c *Change) Hash {
 	return hashOf(c.append(append([]byte(nil), obj[:]...)))
 }
-
-// dangerous are the kinds of change that a protected population is protected
-// from.
-var dangerous = map[rules.GuardKind]bool{rules.Deletes: true, rules.Disables: true, rules.Renames: true, rules.Removals: true}

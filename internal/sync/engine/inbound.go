@@ -60,6 +60,15 @@ func (d *Decider) inScope(e *space.Entry, due *time.Time) ([]*rules.Inbound, err
 	return out, nil
 }
 
+// concerns returns the inbound rules whose flows apply to a linked entry: those
+// in scope, and for one that a person linked all (LINK-26).
+func (d *Decider) concerns(e *space.Entry, due *time.Time) ([]*rules.Inbound, error) {
+	if e.Explicit {
+		return d.set.inbound[[2]string{e.Connector, e.Type}], nil
+	}
+	return d.inScope(e, due)
+}
+
 type ruleError struct {
 	rule string
 	err  error
@@ -81,7 +90,7 @@ func (d *Decider) offers(typ string, entries []*space.Entry, skip func(conn stri
 			continue
 		}
 		in := d.entryInput(e, &p.due)
-		rs, err := d.inScope(e, &p.due)
+		rs, err := d.concerns(e, &p.due)
 		if err != nil {
 			p.faults = append(p.faults, fault("extension-unexpected-attribute-value", e, ruleOf(err), err))
 			continue
@@ -125,9 +134,19 @@ func (d *Decider) offer(e *space.Entry, r *rules.Inbound, f *rules.Inflow, in *i
 		return offer{}, false
 	}
 	o := offer{attr: f.Attr, rank: f.Rank, values: res.Values, null: res.Outcome == rules.AuthoritativeNull,
-		ignored: res.Outcome == rules.Ignore, wish: f.Unique != nil, at: e.ArrivedAt(f.Attr),
+		ignored: res.Outcome == rules.Ignore, wish: f.Unique != nil, at: d.arrived(e, f),
 		origin: metaverse.Origin{Connector: e.Connector, Entry: e.ID, Rule: r.Name, Import: e.Version}}
 	return o, true
+}
+
+// arrived is when the newest of the values arrived that the flow reads (FLOW-5).
+func (d *Decider) arrived(e *space.Entry, f *rules.Inflow) (at time.Time) {
+	for _, name := range d.set.arrivals[f] {
+		if t := e.ArrivedAt(name); t.After(at) {
+			at = t
+		}
+	}
+	return at
 }
 
 // inbound computes the picture of an object from its entries. stored is the
@@ -140,15 +159,17 @@ func (d *Decider) inbound(typ string, entries []*space.Entry, stored *metaverse.
 	p.attrs = make(object.Attrs, 0, len(offers))
 	p.origins = make([]metaverse.Origin, 0, len(offers))
 	p.ranks = make([]int, 0, len(offers))
+	offered := map[string]bool{}
 	for len(offers) > 0 {
 		n := 1
 		for n < len(offers) && offers[n].attr == offers[0].attr {
 			n++
 		}
+		offered[offers[0].attr] = true
 		d.resolve(p, t, offers[:n], stored)
 		offers = offers[n:]
 	}
-	d.keep(p, stored, entries)
+	d.keep(p, stored, entries, func(attr, conn string) bool { return offered[attr] || skip != nil && skip(conn) })
 	return p
 }
 
@@ -299,20 +320,16 @@ func (d *Decider) manual(p *picture, a *rules.Attribute, offers []offer) {
 }
 
 // keep leaves values whose contributor is gone and whose flow says not to
-// recall.
-func (d *Decider) keep(p *picture, stored *metaverse.Object, entries []*space.Entry) {
+// recall, while nobody offers another (FLOW-14).
+func (d *Decider) keep(p *picture, stored *metaverse.Object, entries []*space.Entry, not func(attr, conn string) bool) {
 	if stored == nil {
 		return
 	}
 	for i := range stored.Origins {
 		name, o := stored.Attrs[i].Name, stored.Origins[i]
 		f := d.set.flow[[2]string{o.Rule, name}]
-		if f == nil || !f.Keep || p.attrs.Has(name) {
+		if f == nil || !f.Keep || not(name, o.Connector) || slices.ContainsFunc(entries, func(e *space.Entry) bool { return e.ID == o.Entry }) {
 			continue
-		}
-		there := slices.ContainsFunc(entries, func(e *space.Entry) bool { return e.ID == o.Entry && feeds(e) })
-		if there && !o.Kept {
-			continue // its contributor is there and gives nothing: the value is withdrawn
 		}
 		o.Kept = true
 		p.put(name, stored.Attrs[i].Values, o, f.Rank)

@@ -94,6 +94,9 @@ type Unit struct {
 	Claims []metaverse.Claim
 	Basis  []Basis
 	Due    time.Time // when time alone will change something; not hashed
+	// Undone says that a person took the object's birth back: the entries that it
+	// loses may not join until they change (HOLD-22). Not hashed.
+	Undone bool
 }
 
 // Basis is a version that deciding the unit rested on.
@@ -116,7 +119,7 @@ func (u *Unit) sort() {
 	k := 0
 	for i, c := range u.Changes {
 		pairs[i].c = c
-		if c.hasOrigin() {
+		if c.HasOrigin() {
 			pairs[i].o = u.Origins[k]
 			k++
 		}
@@ -125,13 +128,15 @@ func (u *Unit) sort() {
 	u.Origins = u.Origins[:0]
 	for i, p := range pairs {
 		u.Changes[i] = p.c
-		if p.c.hasOrigin() {
+		if p.c.HasOrigin() {
 			u.Origins = append(u.Origins, p.o)
 		}
 	}
 }
 
-func (c *Change) hasOrigin() bool { return c.Op == SetValue || c.Op == AddRef || c.Op == DropRef }
+// HasOrigin reports that the change has a place in Unit.Origins: it sets a
+// metaverse value or reference.
+func (c *Change) HasOrigin() bool { return c.Op == SetValue || c.Op == AddRef || c.Op == DropRef }
 
 // AppendCanonical appends the form that is hashed.
 func (u *Unit) AppendCanonical(b []byte) []byte {
@@ -171,7 +176,7 @@ func (u *Unit) Append(b []byte) []byte {
 		c := &u.Changes[i]
 		b = c.append(b)
 		b = object.AppendString(b, c.Rule)
-		if c.hasOrigin() {
+		if c.HasOrigin() {
 			b = appendOrigin(b, u.Origins[k])
 			k++
 		}
@@ -182,17 +187,21 @@ func (u *Unit) Append(b []byte) []byte {
 	}
 	b = appendCount(b, len(u.Basis))
 	for _, x := range u.Basis {
-		flag := byte(0)
-		if x.Object {
-			flag = 1
-		}
-		b = append(append(b, flag), x.ID[:]...)
+		b = append(append(b, flag(x.Object)), x.ID[:]...)
 		b = object.AppendValue(b, object.Integer(x.Version))
 	}
-	if u.Due.IsZero() {
-		return object.AppendValue(b, object.Value{})
+	due := object.Value{}
+	if !u.Due.IsZero() {
+		due = object.Instant(u.Due)
 	}
-	return object.AppendValue(b, object.Instant(u.Due))
+	return append(object.AppendValue(b, due), flag(u.Undone))
+}
+
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // ReadUnit reads what Unit.Append wrote.
@@ -202,7 +211,7 @@ func ReadUnit(r *object.Reader) Unit {
 	for range n {
 		c := readChange(r)
 		c.Rule = r.String()
-		if c.hasOrigin() {
+		if c.HasOrigin() {
 			u.Origins = append(u.Origins, readOrigin(r))
 		}
 		u.Changes = append(u.Changes, c)
@@ -216,6 +225,7 @@ func ReadUnit(r *object.Reader) Unit {
 	if due := r.Value(); !due.IsZero() {
 		u.Due = due.Time()
 	}
+	u.Undone = r.Byte() == 1
 	return u
 }
 
@@ -226,10 +236,7 @@ func appendOrigin(b []byte, o metaverse.Origin) []byte {
 	b = append(b, o.Entry[:]...)
 	b = object.AppendString(b, o.Rule)
 	b = object.AppendUvarint(b, uint64(o.Import))
-	if o.Kept {
-		return append(b, 1)
-	}
-	return append(b, 0)
+	return append(b, flag(o.Kept))
 }
 
 func readOrigin(r *object.Reader) metaverse.Origin {
@@ -274,14 +281,9 @@ type Hold struct {
 	At       time.Time
 	Until    time.Time // zero: no end by time
 	Plan     int64     // the plan it was written in
-}
-
-// refuses reports that the hold refuses the outcome at the instant now.
-func (h *Hold) refuses(outcome object.Values, now time.Time) bool {
-	if !h.Until.IsZero() && !now.Before(h.Until) {
-		return false
-	}
-	return h.Standing || h.Refused.Equal(outcome)
+	// Entry is the entry that a hold on a link is about, as a view finds it by
+	// connector and anchor; zero where the view does not say. It is not stored.
+	Entry object.ID
 }
 
 // Verdict is what deciding says of one object.

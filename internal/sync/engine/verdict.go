@@ -21,9 +21,7 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 		w.valueChanges(h, u, w.picture(h, m))
 	}
 	for _, a := range w.accounts(h, m) {
-		if a.rule != nil {
-			w.accountChanges(h, u, a, m)
-		}
+		w.accountChanges(u, a)
 	}
 	u.sort()
 	return u
@@ -126,55 +124,49 @@ func refChanges(u *Unit, add, drop Op, conn string, c object.Change, o metaverse
 
 // accountChanges compares what the object wants of a system with the top of its
 // account there.
-func (w *worker) accountChanges(h *hub, u *Unit, a *account, m mode) {
+func (w *worker) accountChanges(u *Unit, a *account) {
 	conn := a.rule.Connector
-	e := w.account(h, conn, m)
-	now := e != nil && e.Exists()
 	switch {
-	case now && !a.exists && !a.stays:
-		u.Changes = append(u.Changes, w.fateChange(a, e))
-		return
-	case !a.exists:
-		return
-	case !now && a.exists:
+	case a.now && !a.exists && a.governs:
+		u.Changes = append(u.Changes, a.fate())
+	case !a.now && a.exists:
 		u.Changes = append(u.Changes, Change{Op: AddAccount, Connector: conn, Name: a.rule.To, After: space.Present, Rule: a.rule.Name})
 	}
-	if a.stays {
+	if !a.exists || a.still {
 		return
 	}
-	back := e != nil && !now && takenBack(e)
-	top := func(name string) object.Values {
-		if now || back {
-			return e.Top(name)
-		}
-		return nil
-	}
-	if a.hasDN {
-		if was := top(space.Name); !sameDN(was, a.dn) {
-			u.Changes = append(u.Changes, Change{Op: Rename, Connector: conn, Name: space.Name, Before: was, After: a.dn, Rule: a.rule.Name})
-		}
-	}
 	for _, v := range a.values {
-		if v.initial {
-			if !now && !back {
-				u.Changes = append(u.Changes, Change{Op: SetInitial, Connector: conn, Name: v.name, After: v.values, Rule: v.rule})
-			}
+		c := Change{Op: SetAccount, Connector: conn, Name: v.name, Before: a.is(v.name), After: v.values, Rule: v.rule}
+		switch {
+		case v.initial:
+			c.Op, c.Before = SetInitial, nil
+		case v.name == space.Name && sameDN(c.Before, c.After):
 			continue
+		case v.name == space.Name:
+			c.Op = Rename
 		}
-		if was := top(v.name); !was.Equal(v.values) {
-			u.Changes = append(u.Changes, Change{Op: SetAccount, Connector: conn, Name: v.name, Before: was, After: v.values, Rule: v.rule})
+		if !c.Before.Equal(c.After) {
+			u.Changes = append(u.Changes, c)
 		}
 	}
-	w.accountRefChanges(h, u, a, e, now || back, m)
+	was, want := a.refsNow, a.refs
+	for len(was) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(was) > 0 && was[0].compare(want[0]) < 0:
+			u.Changes = append(u.Changes, Change{Op: DropAccountRef, Connector: conn, Name: was[0].name, Target: was[0].target, Before: space.Present, Rule: was[0].rule})
+			was = was[1:]
+		case len(was) == 0 || want[0].compare(was[0]) < 0:
+			u.Changes = append(u.Changes, Change{Op: AddAccountRef, Connector: conn, Name: want[0].name, Target: want[0].target, After: space.Present, Rule: want[0].rule})
+			want = want[1:]
+		default:
+			was, want = was[1:], want[1:]
+		}
+	}
 }
 
-// takenBack reports a deletion that was not sent yet: wanted again, the account
-// keeps its entry, values and initial values.
-func takenBack(e *space.Entry) bool { return e.Seen && e.Deleting() && !e.DeletionSent() }
-
-// fateChange is what happens to an account that is no longer wanted.
-func (w *worker) fateChange(a *account, e *space.Entry) Change {
-	c := Change{Connector: a.rule.Connector, Name: e.Type, Before: space.Present, Rule: a.rule.Name}
+// fate is what happens to an account that is no longer wanted (OUT-9 to OUT-11).
+func (a *account) fate() Change {
+	c := Change{Connector: a.rule.Connector, Name: a.rule.To, Before: space.Present, Rule: a.rule.Name}
 	switch a.rule.Otherwise {
 	case rules.DeleteAccount:
 		c.Op = DropAccount
@@ -186,75 +178,9 @@ func (w *worker) fateChange(a *account, e *space.Entry) Change {
 	return c
 }
 
-// accountRefChanges compares the account's references, each attribute that a
-// flow maintains.
-func (w *worker) accountRefChanges(h *hub, u *Unit, a *account, e *space.Entry, there bool, m mode) {
-	for _, name := range w.refFlows(h, a, m) {
-		var was, want []object.ID
-		if there {
-			was = w.topRefs(e, name)
-		}
-		rule := a.rule.Name
-		for _, r := range a.refs {
-			if r.name == name {
-				want, rule = append(want, r.target), r.rule
-			}
-		}
-		sortIDs(&was)
-		sortIDs(&want)
-		w.refDiff(u, a.rule.Connector, name, rule, was, want)
-	}
-}
-
 func sortIDs(ids *[]object.ID) {
 	slices.SortFunc(*ids, object.ID.Compare)
 	*ids = slices.Compact(*ids)
-}
-
-func (w *worker) refDiff(u *Unit, conn, name, rule string, was, want []object.ID) {
-	for len(was) > 0 || len(want) > 0 {
-		switch {
-		case len(want) == 0 || len(was) > 0 && was[0].Compare(want[0]) < 0:
-			// The system drops a reference to what is deleted by itself.
-			if w.accountWanted(was[0], conn, held) || w.targetLives(was[0]) {
-				u.Changes = append(u.Changes, Change{Op: DropAccountRef, Connector: conn, Name: name, Target: was[0], Before: space.Present, Rule: rule})
-			}
-			was = was[1:]
-		case len(was) == 0 || want[0].Compare(was[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: AddAccountRef, Connector: conn, Name: name, Target: want[0], After: space.Present, Rule: rule})
-			want = want[1:]
-		default:
-			was, want = was[1:], want[1:]
-		}
-	}
-}
-
-func (w *worker) targetLives(id object.ID) bool {
-	x := w.life[id]
-	return x == nil || x.stored != "" || x.held
-}
-
-// refFlows lists the reference attributes that the account's rules maintain.
-func (w *worker) refFlows(h *hub, a *account, m mode) []string {
-	var out []string
-	for _, r := range w.set.outbound[w.typeForSystems(h, m)] {
-		if r.Connector != a.rule.Connector {
-			continue
-		}
-		for i := range r.Flows {
-			if f := &r.Flows[i]; f.Ref && !slices.Contains(out, f.Attr) && !w.skipsRef(h, r, f, m) {
-				out = append(out, f.Attr)
-			}
-		}
-	}
-	return out
-}
-
-// skipsRef reports that the flow does not speak now, because the system's own
-// contribution outranks the present one.
-func (w *worker) skipsRef(h *hub, r *rules.Outbound, f *rules.Outflow, m mode) bool {
-	p := w.picture(h, m)
-	return p != nil && f.From != "" && w.notPrecedent(p, r, f)
 }
 
 // sameDN compares DNs without regard to case and to spaces around separators
@@ -274,15 +200,15 @@ func (w *worker) verdict(id object.ID) *Verdict {
 		return v // it stays as it is
 	}
 	if len(u.Changes) > 0 {
-		u.Basis = w.basis(h)
+		u.Basis, u.Undone = w.basis(h), w.birthRefused(w.v, id)
 		v.Unit = u
 	}
-	if !h.same {
+	if !w.same(h) {
 		fu := w.changes(h, free)
 		v.Waiting = waiting(fu.Changes, u.Changes)
 		v.Ended = w.ended(h)
 	}
-	v.Due = w.due(h)
+	v.Due = w.due(h, v.Ended)
 	if h.stored != nil {
 		v.WasDue = h.stored.Due
 	}
@@ -328,8 +254,9 @@ func (w *worker) gatherFaults(h *hub) []ObjectFault {
 	return h.faults
 }
 
-// due is the next instant at which time alone may change the object.
-func (w *worker) due(h *hub) (at time.Time) {
+// due is the next instant at which time alone may change the object, or a hold
+// that stays will end (TIME-4).
+func (w *worker) due(h *hub, ended []*Hold) (at time.Time) {
 	for m := free; m <= held; m++ {
 		if p := w.picture(h, m); p != nil {
 			at = earliest(at, p.due)
@@ -338,8 +265,8 @@ func (w *worker) due(h *hub) (at time.Time) {
 	if h.x != nil {
 		at = earliest(at, h.x.due)
 	}
-	for _, hd := range w.allHolds(h.id) {
-		if hd.Until.After(w.now) {
+	for _, hd := range w.allHolds(w.v, h.id) {
+		if !hd.Until.IsZero() && !slices.ContainsFunc(ended, func(x *Hold) bool { return x.Target == hd.Target }) {
 			at = earliest(at, hd.Until)
 		}
 	}
@@ -366,49 +293,4 @@ func (w *worker) basis(h *hub) []Basis {
 		out = append(out, b)
 	}
 	return out
-}
-
-// ended lists the holds whose refused outcome is no longer wanted, or whose
-// time is over. It is judged against the free decision.
-func (w *worker) ended(h *hub) []*Hold {
-	var out []*Hold
-	for _, hd := range w.allHolds(h.id) {
-		over := !hd.Until.IsZero() && !w.now.Before(hd.Until)
-		if over || !hd.Standing && !hd.Refused.Equal(w.outcome(h, hd.Target)) {
-			out = append(out, hd)
-		}
-	}
-	return out
-}
-
-// outcome is what the free decision says of the target.
-func (w *worker) outcome(h *hub, t Target) object.Values {
-	p := w.picture(h, free)
-	switch t.Kind {
-	case WholeObject:
-		return presence(p != nil)
-	case EntryLink:
-		for _, e := range w.entries(h, free) {
-			if e.Connector == t.Connector && e.Anchor == t.Name {
-				return space.Present
-			}
-		}
-		// A refused link is not made in the free decision either; its hold ends
-		// when the entry changes, which whoever imports sees to.
-		return space.Present
-	case ObjectValue:
-		return freeAttr(p, t.Name)
-	case ObjectRef:
-		return presence(freeAttr(p, t.Name).Has(RefTo(t.Ref)))
-	case AccountLife:
-		return presence(w.existsFor(h, t.Connector, free))
-	}
-	a := w.accountFor(h, t.Connector, free)
-	switch {
-	case t.Kind == AccountRef:
-		return presence(slices.ContainsFunc(a.refs, func(r wantRef) bool { return r.name == t.Name && r.target == t.Ref }))
-	case t.Name == space.Name:
-		return a.dn
-	}
-	return a.value(t.Name)
 }

@@ -29,6 +29,25 @@ type View interface {
 	Claimant(n Name) (object.ID, bool)            // who holds the unique name, or has an account that does (see rules.Attribute.Also)
 }
 
+// Memory is what a View also answers where people decide about links, where what
+// was undone is remembered, and where accounts are there before we come. A View
+// without it knows only those decisions that stand on an object that the plan
+// touches.
+type Memory interface {
+	// LinkHolds returns the holds on links of a loaded entry, in the order of
+	// their targets: whose word keeps it from whom, or leads it to whom.
+	LinkHolds(entry object.ID) []*Hold
+	// Remembered reports that some entry remembers a loaded object as one that it
+	// was cut from and may not join until it changes (space.Entry.Cut).
+	Remembered(obj object.ID) bool
+	// Owner returns to whom a loaded name was given; Bearers the present entries
+	// that bear it in the attributes that rules.Attribute.Also names. Where a view
+	// answers these, Claimant is not asked: an account that joins in this plan may
+	// bear the name of the object that it joins.
+	Owner(n Name) (object.ID, bool)
+	Bearers(n Name) []object.ID
+}
+
 // Need is what is going to be read. Nil parts need nothing.
 type Need struct {
 	Entries    []object.ID

@@ -6,7 +6,6 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/sync/metaverse"
-	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -40,12 +39,13 @@ type hub struct {
 	id     object.ID
 	x      *life
 	stored *metaverse.Object
+	asked  bool // same is known
 	same   bool // held and free decisions are the same
 	pics   [2]*picture
 	done   [2]bool
 	accts  [2][]*account
-	wants  [2]map[string]bool
-	reads  []object.ID // objects it read through references
+	exists [2]map[string]bool // by system: the account shall be there
+	reads  []object.ID        // objects it read through references
 	faults []ObjectFault
 }
 
@@ -64,7 +64,6 @@ func (w *worker) hub(id object.ID) *hub {
 		return h
 	}
 	h := &hub{id: id, x: w.life[id], stored: w.v.Object(id)}
-	h.same = !w.diverged() && len(w.v.Holds(id)) == 0 && len(w.Decider.holds[id]) == 0
 	w.hubs[id] = h
 	return h
 }
@@ -73,7 +72,41 @@ func (w *worker) hub(id object.ID) *hub {
 // may differ between the decisions too.
 func (d *Decider) diverged() bool { return len(d.eff) > 0 || d.split }
 
+// same reports that the held decision is the free one: nobody holds anything of
+// the object, nor of those to whom it refers (HOLD-14).
+func (w *worker) same(h *hub) bool {
+	if h.asked {
+		return h.same
+	}
+	h.asked = true
+	heeded := func(id object.ID) bool { x := w.life[id]; return x != nil && x.heeded }
+	refers := func(a object.Attrs, to func(object.ID) object.ID) bool {
+		return slices.ContainsFunc(appendRefs(nil, a), func(id object.ID) bool { return heeded(to(id)) })
+	}
+	switch {
+	case h.x == nil:
+		h.same = true
+	case w.diverged() || h.x.heeded,
+		h.stored != nil && refers(h.stored.Attrs, func(id object.ID) object.ID { return id }):
+	default:
+		h.same = !slices.ContainsFunc(w.entries(h, free), func(e *space.Entry) bool {
+			return refers(e.Image, func(id object.ID) object.ID { return w.linkOf(id, w.v.LinkOf(id), free) }) ||
+				slices.ContainsFunc(e.Pending, func(p space.Pending) bool { return heeded(p.Target) })
+		})
+	}
+	return h.same
+}
+
 func (w *worker) hubType(h *hub, m mode) string { return w.typeOf(h.id, h.stored, m) }
+
+// typeForSystems is the type by whose rules the object has accounts, alive or
+// dying.
+func (w *worker) typeForSystems(h *hub, m mode) string {
+	if t := w.hubType(h, m); t != "" || h.stored == nil {
+		return t
+	}
+	return h.stored.Type
+}
 
 // entries returns the entries linked to the object in the mode.
 func (w *worker) entries(h *hub, m mode) []*space.Entry {
@@ -97,7 +130,7 @@ func (w *worker) entries(h *hub, m mode) []*space.Entry {
 // picture returns what the object's attributes are in the mode; nil when it
 // does not exist.
 func (w *worker) picture(h *hub, m mode) *picture {
-	if h.same {
+	if m == held && w.same(h) {
 		m = free
 	}
 	if !h.done[m] {
@@ -107,61 +140,74 @@ func (w *worker) picture(h *hub, m mode) *picture {
 	return h.pics[m]
 }
 
+// paint works out the object's picture and where its accounts shall exist.
 func (w *worker) paint(h *hub, m mode) *picture {
 	typ := w.hubType(h, m)
+	h.exists[m] = map[string]bool{}
+	there := func(conn string) bool { e := w.account(h, conn, m); return e != nil && e.Exists() }
 	switch {
-	case h.stored != nil && (h.x == nil || m == held && w.objectHeld(w.v, h.id) && !w.birthRefused(w.v, h.id)):
-		p := &picture{attrs: h.stored.Attrs, origins: h.stored.Origins}
-		p.ranks = make([]int, len(p.attrs))
-		for i := range p.ranks {
-			if i < len(p.origins) {
-				p.ranks[i] = w.rankOf(p.origins[i], p.attrs[i].Name)
-			}
-		}
-		return p
 	case typ == "":
 		return nil
+	case h.stored != nil && (h.x == nil || m == held && w.stands(w.v, h.id)):
+		for _, conn := range w.systems(typ) {
+			h.exists[m][conn] = there(conn)
+		}
+		return w.accepted(h.stored)
 	}
 	entries := w.entries(h, m)
 	base := func(skip func(string) bool) *picture {
 		p := w.inbound(typ, entries, h.stored, skip)
-		w.nameWishes(p, h.id, h.stored)
+		w.giveNames(p, h.id, h.stored)
 		w.translate(p, m)
 		if m == held {
 			w.holdValues(h, p)
 		}
 		return p
 	}
-	want, p := w.wanted(typ, entries, h.stored, base)
-	if m == held && !h.same {
-		if w.holdWants(h, want) && w.feeding(typ, entries) {
-			faults, due := p.faults, p.due
-			p = base(func(c string) bool { return w.set.governed[[2]string{typ, c}] && !want[c] })
-			p.faults, p.due = faults, earliest(p.due, due)
+	settle := func(conn string, wanted bool) bool { return wanted }
+	if m == held {
+		settle = func(conn string, wanted bool) bool {
+			if hd := w.lifeHold(h, conn); hd != nil {
+				return len(hd.stays(presence(there(conn)))) > 0
+			}
+			return wanted
 		}
 	}
-	h.wants[m] = want
+	want, p := w.wanted(typ, entries, h.stored, base, settle)
+	for _, conn := range w.systems(typ) {
+		if _, asked := want[conn]; !asked { // no rule asks: it exists if it is there (OUT-2)
+			want[conn] = there(conn)
+		}
+	}
+	h.exists[m] = want
 	return p
 }
 
-// holdWants lets holds on accounts decide whether they exist.
-func (w *worker) holdWants(h *hub, want map[string]bool) (changed bool) {
-	w.picture(h, free)
-	for conn, now := range want {
-		hd := w.refusal(w.v, Target{Object: h.id, Kind: AccountLife, Connector: conn}, presence(h.wants[free][conn]))
-		if hd == nil {
-			continue
-		}
-		stays := hd.AtValue && len(hd.Instead) > 0
-		if !hd.AtValue {
-			e := w.account(h, conn, held)
-			stays = e != nil && e.Exists()
-		}
-		if stays != now {
-			want[conn], changed = stays, true
+// accepted is the picture as it was accepted last.
+func (d *Decider) accepted(o *metaverse.Object) *picture {
+	p := &picture{attrs: o.Attrs, origins: o.Origins}
+	p.ranks = make([]int, len(p.attrs))
+	for i := range p.ranks {
+		if i < len(p.origins) {
+			p.ranks[i] = d.rankOf(p.origins[i], p.attrs[i].Name)
 		}
 	}
-	return changed
+	return p
+}
+
+// lifeHold is the hold that refuses the account's free existence, nil if there
+// is none.
+func (w *worker) lifeHold(h *hub, conn string) *Hold {
+	return w.refusal(w.v, Target{Object: h.id, Kind: AccountLife, Connector: conn}, presence(w.existsFor(h, conn, free)))
+}
+
+// existsFor answers whether the account shall exist.
+func (w *worker) existsFor(h *hub, conn string, m mode) bool {
+	if m == held && w.same(h) {
+		m = free
+	}
+	w.picture(h, m)
+	return h.exists[m][conn]
 }
 
 func presence(b bool) object.Values {
@@ -172,7 +218,7 @@ func presence(b bool) object.Values {
 }
 
 // translate turns references to entries into references to the objects that the
-// entries are linked to; a reference to what is not there is left out.
+// entries are linked to; a reference to what is not there is left out (REF-1).
 func (w *worker) translate(p *picture, m mode) {
 	for i := 0; i < len(p.attrs); {
 		vs := p.attrs[i].Values
@@ -183,8 +229,7 @@ func (w *worker) translate(p *picture, m mode) {
 		out := make(object.Values, 0, len(vs))
 		for _, v := range vs {
 			entry := refID(v)
-			stored := w.v.LinkOf(entry)
-			to := w.linkOf(entry, stored, m)
+			to := w.linkOf(entry, w.v.LinkOf(entry), m)
 			if !to.IsZero() && w.alive(to, m, func() bool { return true }) {
 				out = append(out, RefTo(to))
 			}
@@ -200,11 +245,8 @@ func (w *worker) translate(p *picture, m mode) {
 
 // holdValues puts what holds say in the place of what they refuse.
 func (w *worker) holdValues(h *hub, p *picture) {
-	if h.same {
-		return
-	}
 	fp := w.picture(h, free)
-	for _, hd := range w.allHolds(h.id) {
+	for _, hd := range w.allHolds(w.v, h.id) {
 		switch hd.Target.Kind {
 		case ObjectValue:
 			w.holdValue(h, p, fp, hd)
@@ -213,14 +255,6 @@ func (w *worker) holdValues(h *hub, p *picture) {
 		default:
 		}
 	}
-}
-
-func (w *worker) allHolds(id object.ID) []*Hold {
-	out := w.v.Holds(id)
-	if more := w.Decider.holds[id]; len(more) > 0 {
-		out = append(slices.Clone(out), more...)
-	}
-	return out
 }
 
 func freeAttr(fp *picture, name string) object.Values {
@@ -237,32 +271,27 @@ func (w *worker) holdValue(h *hub, p, fp *picture, hd *Hold) {
 	}
 	var vs object.Values
 	var o metaverse.Origin
-	switch {
-	case hd.AtValue:
-		vs = hd.Instead
-	case h.stored != nil:
+	if !hd.AtValue && h.stored != nil {
 		vs = h.stored.Attrs.Get(name)
 		o, _ = h.stored.Origin(name)
 	}
 	p.drop(name)
-	p.put(name, vs, o, w.rankOf(o, name))
+	p.put(name, hd.stays(vs), o, w.rankOf(o, name))
 }
 
+// holdRef holds one reference; nothing can name who is not there.
 func (w *worker) holdRef(h *hub, p, fp *picture, hd *Hold) {
 	name, ref := hd.Target.Name, RefTo(hd.Target.Ref)
 	if !hd.refuses(presence(freeAttr(fp, name).Has(ref)), w.now) {
 		return
 	}
-	stays := hd.AtValue && len(hd.Instead) > 0
-	if !hd.AtValue {
-		stays = h.stored != nil && h.stored.Attrs.Get(name).Has(ref)
-	}
+	is := h.stored != nil && h.stored.Attrs.Get(name).Has(ref)
+	stays := len(hd.stays(presence(is))) > 0 &&
+		w.alive(hd.Target.Ref, held, func() bool { return w.v.Object(hd.Target.Ref) != nil })
 	o, rank, _ := p.origin(name)
-	vs := slices.Clone(p.attrs.Get(name))
+	vs := slices.DeleteFunc(slices.Clone(p.attrs.Get(name)), func(v object.Value) bool { return v == ref })
 	if stays {
 		vs = object.Set(append(vs, ref)...)
-	} else {
-		vs = slices.DeleteFunc(vs, func(v object.Value) bool { return v == ref })
 	}
 	p.drop(name)
 	p.put(name, vs, o, rank)
@@ -276,194 +305,6 @@ func (w *worker) account(h *hub, conn string, m mode) *space.Entry {
 		}
 	}
 	return nil
-}
-
-// accounts returns what the object wants of each connected system in the mode.
-func (w *worker) accounts(h *hub, m mode) []*account {
-	if h.same {
-		m = free
-	}
-	if h.accts[m] == nil {
-		h.accts[m] = w.decideAccounts(h, m)
-	}
-	return h.accts[m]
-}
-
-func (w *worker) decideAccounts(h *hub, m mode) []*account {
-	p := w.picture(h, m)
-	typ := w.hubType(h, m)
-	if typ == "" && h.stored != nil {
-		typ = h.stored.Type
-	}
-	out := []*account{}
-	for _, conn := range w.systems(typ) {
-		out = append(out, w.decideAccount(h, p, typ, conn, m))
-	}
-	return out
-}
-
-// systems lists the connectors that have outbound rules for the type, in order.
-func (d *Decider) systems(typ string) []string {
-	var out []string
-	for _, r := range d.set.outbound[typ] {
-		if !slices.Contains(out, r.Connector) {
-			out = append(out, r.Connector)
-		}
-	}
-	return out
-}
-
-func (w *worker) decideAccount(h *hub, p *picture, typ, conn string, m mode) *account {
-	a := &account{}
-	var speak []*rules.Outbound
-	for _, r := range w.set.outbound[typ] {
-		if r.Connector != conn {
-			continue
-		}
-		if a.rule == nil {
-			a.rule = r
-		}
-		a.governs = a.governs || r.Exists != nil
-		speak = append(speak, r)
-	}
-	e := w.account(h, conn, m)
-	if m == held && h.stored != nil && w.objectHeld(w.v, h.id) && !w.birthRefused(w.v, h.id) || h.x == nil && p == nil {
-		a.exists, a.stays = e != nil && e.Exists(), true
-		return a
-	}
-	if p == nil {
-		return a
-	}
-	a.exists = h.wants[m][conn]
-	if h.x == nil || !a.governs {
-		a.exists = e != nil && e.Exists()
-	}
-	if m == held && w.accountHeld(h, conn) {
-		back := e == nil || !e.Exists()
-		if a.exists == !back || !a.exists { // it stays as it is, or goes by a person's word
-			a.stays = true
-			return a
-		}
-	}
-	if a.exists {
-		w.outflows(h, p, a, speak, e == nil || !e.Exists(), m)
-		if m == held && !h.same {
-			w.holdAccount(h, a, e, conn)
-		}
-	}
-	return a
-}
-
-// accountHeld reports a hold on the account's existence; it holds the values
-// too.
-func (w *worker) accountHeld(h *hub, conn string) bool {
-	w.picture(h, free)
-	return w.refusal(w.v, Target{Object: h.id, Kind: AccountLife, Connector: conn}, presence(h.wants[free][conn])) != nil
-}
-
-// holdAccount lets holds on the account's values and references decide them.
-func (w *worker) holdAccount(h *hub, a *account, e *space.Entry, conn string) {
-	fa := w.accountFor(h, conn, free)
-	for _, hd := range w.allHolds(h.id) {
-		t := hd.Target
-		switch {
-		case t.Connector != conn:
-		case t.Kind == AccountValue && t.Name == space.Name:
-			if a.hasDN && hd.refuses(fa.dn, w.now) {
-				a.dn = hd.Instead
-				if !hd.AtValue {
-					a.hasDN = e != nil
-					if e != nil {
-						a.dn = e.Top(space.Name)
-					}
-				}
-			}
-		case t.Kind == AccountValue:
-			holdAccountValue(a, fa, e, hd, w)
-		case t.Kind == AccountRef:
-			w.holdAccountRef(a, fa, e, hd)
-		}
-	}
-}
-
-func holdAccountValue(a, fa *account, e *space.Entry, hd *Hold, w *worker) {
-	for i := range a.values {
-		v := &a.values[i]
-		if v.name != hd.Target.Name || !fa.exists || !hd.refuses(fa.value(v.name), w.now) {
-			continue
-		}
-		v.values = hd.Instead
-		if !hd.AtValue {
-			v.values = nil
-			if e != nil {
-				v.values = e.Top(v.name)
-			}
-		}
-	}
-}
-
-func (w *worker) holdAccountRef(a, fa *account, e *space.Entry, hd *Hold) {
-	t := hd.Target
-	is := func(r wantRef) bool { return r.name == t.Name && r.target == t.Ref }
-	if !hd.refuses(presence(slices.ContainsFunc(fa.refs, is)), w.now) {
-		return
-	}
-	stays := hd.AtValue && len(hd.Instead) > 0
-	if !hd.AtValue {
-		stays = e != nil && slices.Contains(w.topRefs(e, t.Name), t.Ref)
-	}
-	has := slices.ContainsFunc(a.refs, is)
-	switch {
-	case stays && !has:
-		a.refs = append(a.refs, wantRef{name: t.Name, target: t.Ref, rule: "hold"})
-	case !stays && has:
-		a.refs = slices.DeleteFunc(a.refs, is)
-	}
-}
-
-func (a *account) value(name string) object.Values {
-	for _, v := range a.values {
-		if v.name == name {
-			return v.values
-		}
-	}
-	return nil
-}
-
-// accountFor returns what the object wants of the connector in the mode.
-func (w *worker) accountFor(h *hub, conn string, m mode) *account {
-	for _, a := range w.accounts(h, m) {
-		if a.rule.Connector == conn {
-			return a
-		}
-	}
-	return &account{}
-}
-
-// topRefs returns the objects that the account's reference attribute will name
-// once all is sent.
-func (w *worker) topRefs(e *space.Entry, name string) []object.ID {
-	var out []object.ID
-	for _, v := range e.Image.Get(name) {
-		entry := refID(v)
-		if to := w.v.LinkOf(entry); !to.IsZero() {
-			out = append(out, to)
-		}
-	}
-	for i := range e.Pending {
-		p := &e.Pending[i]
-		if p.Name != name || p.Target.IsZero() {
-			continue
-		}
-		at := slices.Index(out, p.Target)
-		switch {
-		case len(p.Want) > 0 && at < 0:
-			out = append(out, p.Target)
-		case len(p.Want) == 0 && at >= 0:
-			out = slices.Delete(out, at, at+1)
-		}
-	}
-	return out
 }
 
 // record notes in which systems the object wants accounts.
@@ -483,32 +324,5 @@ func (w *worker) record(h *hub) {
 	h.x.ends.set(bits[free], bits[held])
 }
 
-func (w *worker) typeForSystems(h *hub, m mode) string {
-	if t := w.hubType(h, m); t != "" {
-		return t
-	}
-	if h.stored != nil {
-		return h.stored.Type
-	}
-	return ""
-}
-
-// existsFor answers whether the account shall exist, without deciding its
-// values.
-func (w *worker) existsFor(h *hub, conn string, m mode) bool {
-	if h.same {
-		m = free
-	}
-	p := w.picture(h, m)
-	e := w.account(h, conn, m)
-	now := e != nil && e.Exists()
-	switch {
-	case m == held && h.stored != nil && w.objectHeld(w.v, h.id) && !w.birthRefused(w.v, h.id):
-		return now
-	case p == nil:
-		return false
-	case !w.set.governed[[2]string{w.hubType(h, m), conn}]:
-		return now
-	}
-	return h.wants[m][conn]
-}
+// systems lists the connectors that have outbound rules for the type, in order.
+func (d *Decider) systems(typ string) []string { return d.set.systems[typ] }

@@ -94,14 +94,50 @@ func (v *view) Holds(obj object.ID) (hs []*engine.Hold) {
 	v.need(anObject(obj))
 	for _, t := range oracle.SortedTargets(v.w.Holds) {
 		if t.Object == obj {
-			hs = append(hs, hold(v.w.Holds[t]))
+			hs = append(hs, v.hold(v.w.Holds[t]))
 		}
 	}
 	return hs
 }
 
-func hold(h *oracle.Hold) *engine.Hold {
-	return &engine.Hold{Target: target(h.Target), Refused: h.Refused, Standing: h.Standing, AtValue: h.AtValue, Instead: h.Instead, Why: h.Why, Until: h.Until}
+// entryAt returns the entry that the connector calls anchor; zero if there is
+// none.
+func (v *view) entryAt(connector, anchor string) (id object.ID) {
+	for _, e := range v.w.Entries {
+		if e.Connector == connector && e.Anchor == anchor && anchor != "" {
+			return e.ID
+		}
+	}
+	return id
+}
+
+func (v *view) LinkHolds(entry object.ID) (hs []*engine.Hold) {
+	v.need(anEntry(entry))
+	e := v.w.Entries[entry]
+	for _, t := range oracle.SortedTargets(v.w.Holds) {
+		if e != nil && t.Kind == oracle.EntryLink && t.Connector == e.Connector && t.Name == e.Anchor {
+			hs = append(hs, v.hold(v.w.Holds[t]))
+		}
+	}
+	return hs
+}
+
+func (v *view) Remembered(obj object.ID) bool {
+	v.need(anObject(obj))
+	for _, e := range v.w.Entries {
+		if e.Cut == obj {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *view) hold(h *oracle.Hold) *engine.Hold {
+	var entry object.ID
+	if h.Target.Kind == oracle.EntryLink {
+		entry = v.entryAt(h.Target.Connector, h.Target.Name)
+	}
+	return &engine.Hold{Entry: entry, Target: target(h.Target), Refused: h.Refused, Standing: h.Standing, AtValue: h.AtValue, Instead: h.Instead, Why: h.Why, Until: h.Until}
 }
 
 func target(t oracle.Target) engine.Target {
@@ -195,21 +231,34 @@ func (v *view) Referrers(obj object.ID) (ids []object.ID) {
 }
 
 func (v *view) Claimant(n engine.Name) (object.ID, bool) {
-	v.need(n)
-	if id, ok := v.w.Names[oracle.Name{Attr: n.Attr, Key: n.Value}]; ok {
+	if id, ok := v.Owner(n); ok {
 		return id, true
 	}
+	if es := v.Bearers(n); len(es) > 0 {
+		return v.w.Entries[es[0]].Link, true
+	}
+	return object.ID{}, false
+}
+
+func (v *view) Owner(n engine.Name) (object.ID, bool) {
+	v.need(n)
+	id, ok := v.w.Names[oracle.Name{Attr: n.Attr, Key: n.Value}]
+	return id, ok
+}
+
+func (v *view) Bearers(n engine.Name) (ids []object.ID) {
+	v.need(n)
 	a := v.set.Types[n.Type].Attributes[n.Attr]
 	for _, id := range slices.SortedFunc(maps.Keys(v.w.Entries), object.ID.Compare) {
 		e := v.w.Entries[id]
 		for _, s := range a.Also {
 			if e.Connector == s.Connector && e.Type == s.Type && e.Missing.IsZero() &&
 				slices.ContainsFunc(e.Image.Get(s.Attr), func(x object.Value) bool { return object.Key(x, a.Folded) == n.Value }) {
-				return e.Link, true
+				ids = append(ids, id)
 			}
 		}
 	}
-	return object.ID{}, false
+	return ids
 }
 
 func sorted(ids []object.ID) []object.ID {

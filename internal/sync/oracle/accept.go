@@ -148,7 +148,7 @@ func (w *World) apply(p *Plan, o object.ID) {
 		case AddAccount, DropAccount, CutAccount:
 			w.setAccount(c)
 		case Rename, SetAccount, SetInitial, AddAccountRef, DropAccountRef:
-			w.want(c)
+			w.want(d, c)
 		case Birth, Death:
 		}
 	}
@@ -251,11 +251,11 @@ func (w *World) cut(e *space.Entry, c Change) {
 }
 
 // want stages a change of an account's name, value or reference.
-func (w *World) want(c Change) {
+func (w *World) want(d *decision, c Change) {
 	e := w.accountOf(c.Object, c.Connector)
 	switch c.Op {
 	case AddAccountRef, DropAccountRef:
-		w.wantRef(e, space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After})
+		d.wantRef(e, space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After})
 	case SetInitial:
 		e.Initial.Put(c.Name, c.After)
 		e.Want(c.Name, c.After, 0)
@@ -265,13 +265,12 @@ func (w *World) want(c Change) {
 }
 
 // wantRef stages a reference, or drops what waits where the image is as wanted.
-// Whether one to be added is there is asked of the image, not of what was wanted
-// before: the account that it named may have been cut since.
-func (w *World) wantRef(e *space.Entry, p space.Pending) {
+// What the image shows is asked of the links as the plan leaves them: an account
+// that it names may be cut, or found again, in the same plan.
+func (d *decision) wantRef(e *space.Entry, p space.Pending) {
 	old := e.PendingOf(p.Name, p.Target)
-	waits := old != nil && !old.OnItsWay()
-	neverThere := waits && len(p.Want) == 0 && len(old.Before) == 0
-	if neverThere || waits && len(p.Want) > 0 && len(w.found(e, &p)) > 0 {
+	shows := slices.ContainsFunc(e.Image.Get(p.Name), func(v object.Value) bool { return d.eff[refOf(v)] == p.Target })
+	if old != nil && !old.OnItsWay() && shows == (len(p.Want) > 0) && (shows || len(old.Before) == 0) {
 		e.RemovePending(p.Name, p.Target)
 		return
 	}

@@ -11,7 +11,7 @@ import (
 func TestRandomHistoriesMeetEverything(t *testing.T) {
 	n, least := 300, 0
 	if os.Getenv("MUSTER_LONG") != "" {
-		n, least = 40000, 1000
+		n, least = 30000, 1000
 	}
 	met := map[string]int{}
 	var mu sync.Mutex

@@ -54,6 +54,9 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 	if err := setSetting(t, settingClock, d.trig.Now); err != nil {
 		return err
 	}
+	if err := setSetting(t, settingRules, d.set.Version); err != nil {
+		return err
+	}
 	if err := addCounts(t, d.plan, d.counted, nil); err != nil {
 		return err
 	}
@@ -166,6 +169,7 @@ type accepting struct {
 	mark   []object.ID // entries to be decided again
 	linked map[engine.Count]int
 	open   map[object.ID][]engine.Change // units that nobody approved
+	marks  []store.UnitMark
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
@@ -187,12 +191,12 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 	for i := range c.Units {
 		u := &c.Units[i]
 		if skip[u.Object] {
-			a.stale = append(a.stale, u.Object)
+			a.leaveOut(u, no, i, store.UnitOvertaken)
 			continue
 		}
 		if a.p.Trigger == onlyApproved && !approved(v, u) {
 			a.open[u.Object] = u.Changes
-			a.stale = append(a.stale, u.Object)
+			a.leaveOut(u, no, i, store.UnitHeld)
 			continue
 		}
 		w.At(no, i)
@@ -201,6 +205,13 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 		}
 	}
 	return nil
+}
+
+// leaveOut notes a unit that does not go with its plan; its object is decided
+// again.
+func (a *accepting) leaveOut(u *engine.Unit, chunk int64, place int, why store.UnitState) {
+	a.stale = append(a.stale, u.Object)
+	a.marks = append(a.marks, store.UnitMark{Object: u.Object, Chunk: chunk, Place: place, State: why})
 }
 
 // onlyApproved marks plans of which only approved units are accepted.
@@ -327,6 +338,9 @@ func (a *accepting) link(w *store.Writer, v *store.View, fx *engine.Effect, l en
 
 // close marks who must be decided again, and counts for the guards.
 func (a *accepting) close() error {
+	if err := a.t.MarkUnits(a.p.No, a.marks); err != nil {
+		return err
+	}
 	if err := a.t.SetWaiting(a.open); err != nil {
 		return err
 	}

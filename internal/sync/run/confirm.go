@@ -147,15 +147,30 @@ func (c *confirming) tell(e *space.Entry, o space.Confirmation) {
 	if name == "" {
 		name = e.Anchor
 	}
+	if len(o.Returned)+len(o.Contested) > 0 && c.rep.Result == Success {
+		c.rep.Result = CompletedWarnings
+	}
 	for _, p := range o.Returned {
 		c.rep.fail(ObjectError{Code: "exported-change-not-reimported", Connector: e.Connector, Object: name,
-			Message: p.Name + " was sent as " + quoted(p.Want) + " and came back as " + quoted(p.Before) + "; it is sent once more"})
+			Message: p.Name + " was sent as " + c.said(&p, p.Want) + " and came back as " + c.said(&p, p.Before) + "; it is sent once more"})
 	}
 	for _, p := range o.Contested {
 		c.rep.count("contested", 1)
 		c.rep.fail(ObjectError{Code: "exported-change-not-reimported", Connector: e.Connector, Object: name,
-			Message: p.Name + " is contested: wanted and sent " + quoted(p.Want) + ", found " + quoted(p.Found) + "; it rests until one of them changes or a person decides"})
+			Message: p.Name + " is contested: wanted and sent " + c.said(&p, p.Want) + ", found " + c.said(&p, p.Found) + "; it rests until one of them changes or a person decides"})
 	}
+}
+
+// said writes a value of a pending change; of a reference, whom it names.
+func (c *confirming) said(p *space.Pending, vs object.Values) string {
+	if p.Target.IsZero() || len(vs) == 0 {
+		return quoted(vs)
+	}
+	names := newNaming(c.t)
+	if err := names.load([]object.ID{p.Target}); err != nil {
+		return p.Target.String()
+	}
+	return names.name(p.Target, "").String()
 }
 
 func quoted(vs object.Values) string {

@@ -261,7 +261,8 @@ type EntryInfo struct {
 	Type      string        `json:"type"`
 	Anchor    string        `json:"anchor,omitempty"`
 	DN        string        `json:"dn,omitempty"`
-	State     string        `json:"state"` // "present", "missing since …", "to be added", "to be deleted"
+	State     string        `json:"state"`           // "present", "missing since …", "to be added", "to be deleted"
+	Waits     string        `json:"waits,omitempty"` // what it waits for before it can be added
 	Values    []ValueInfo   `json:"values"`
 	Pending   []PendingInfo `json:"pending,omitempty"`
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
@@ -116,7 +118,28 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 
 // stage sends one stage, over all accounts with something to send.
 func (ex *exporting) stage(ctx context.Context, stage Stage) error {
-	var renames []*Call
+	switch {
+	case stage == Renames:
+		var all []*Call
+		err := ex.pages(ctx, stage, func(calls []*Call) error {
+			all = append(all, calls...)
+			return nil
+		})
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		return ex.send(ctx, untangle(all))
+	case stage == AddsAndValues && ex.desc.Traits.Hierarchical:
+		return ex.fromTheTop(ctx)
+	}
+	return ex.pages(ctx, stage, func(calls []*Call) error {
+		order(stage, calls)
+		return ex.send(ctx, calls)
+	})
+}
+
+// pages makes the calls of a stage, a page of accounts at a time.
+func (ex *exporting) pages(ctx context.Context, stage Stage, fn func([]*Call) error) error {
 	for after := int64(0); ; {
 		list, next, err := ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
 		if err != nil {
@@ -126,23 +149,76 @@ func (ex *exporting) stage(ctx context.Context, stage Stage) error {
 		if err != nil {
 			return err
 		}
-		if stage == Renames {
-			renames = append(renames, calls...)
-		} else {
-			order(stage, calls)
-			if err := ex.send(ctx, calls); err != nil {
-				return err
-			}
-		}
-		if next == 0 {
-			break
+		if err := fn(calls); err != nil || next == 0 {
+			return err
 		}
 		after = next
 	}
-	if len(renames) > 0 {
-		return ex.send(ctx, untangle(renames))
+}
+
+// fromTheTop sends adds so that each container is there before what lies in it:
+// an account whose container is still to be added waits for the next round. A
+// container that was refused keeps what lies in it waiting, without an error of
+// its own.
+func (ex *exporting) fromTheTop(ctx context.Context) error {
+	adds := map[object.ID]bool{}
+	err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
+		for _, c := range calls {
+			if c.Change.Verb == connector.Add {
+				adds[nameKey(c.Change.DN)] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	tried := map[object.ID]bool{}
+	for progress := true; progress; {
+		progress = false
+		err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
+			ready := slices.DeleteFunc(calls, func(c *Call) bool {
+				return tried[c.Entry.ID] || c.Change.Verb == connector.Add && adds[nameKey(above(c.Change.DN))]
+			})
+			for _, c := range ready {
+				tried[c.Entry.ID] = true
+			}
+			order(AddsAndValues, ready)
+			if err := ex.send(ctx, ready); err != nil {
+				return err
+			}
+			for _, c := range ready {
+				if c.Change.Verb != connector.Add {
+					continue
+				}
+				p := c.Entry.PendingOf(space.Account, object.ID{})
+				if p == nil || !due(p) {
+					delete(adds, nameKey(c.Change.DN))
+					progress = true
+				}
+			}
+			return nil
+		})
+		if err != nil || len(adds) == 0 {
+			return err
+		}
 	}
 	return nil
+}
+
+func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
+
+// above is the DN of the container.
+func above(dn string) string {
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			return dn[i+1:]
+		}
+	}
+	return ""
 }
 
 // calls makes the calls of a stage for a page of entries.
@@ -262,7 +338,7 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	for i, c := range calls {
 		changes[i] = withSecrets(c.Change)
 	}
-	outcomes, err := ex.out.Send(ctx, changes)
+	outcomes, err := ex.sendPatiently(ctx, changes)
 	var named []store.Answer
 	var entries []*space.Entry
 	for i, c := range calls {
@@ -278,6 +354,49 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	ex.sent += int64(len(outcomes))
 	ex.r.observe(Event{Step: ex.rep.Step, Phase: "send", Done: ex.sent})
 	return errors.Join(err, ex.keep(context.WithoutCancel(ctx), unique(entries), named))
+}
+
+// patience bounds how often and how long a busy system is asked again within
+// one export (EXP-16).
+const (
+	patienceTries = 5
+	patienceWait  = 30 * time.Second
+)
+
+// sendPatiently sends changes, and sends those again for which the system was
+// busy, after the time that it named.
+func (ex *exporting) sendPatiently(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
+	outcomes, err := ex.out.Send(ctx, changes)
+	for try := 1; err == nil && try < patienceTries; try++ {
+		var again []int
+		wait := 10 * time.Millisecond
+		for i := range outcomes {
+			var busy *connector.Busy
+			if errors.As(outcomes[i].Err, &busy) {
+				again = append(again, i)
+				wait = max(wait, busy.After)
+			}
+		}
+		if len(again) == 0 {
+			break
+		}
+		ex.rep.count("busy", int64(len(again)))
+		select {
+		case <-time.After(min(wait, patienceWait)):
+		case <-ctx.Done():
+			return outcomes, ctx.Err()
+		}
+		retry := make([]connector.Change, len(again))
+		for k, i := range again {
+			retry[k] = changes[i]
+		}
+		var more []connector.Outcome
+		more, err = ex.out.Send(ctx, retry)
+		for k := range more {
+			outcomes[again[k]] = more[k]
+		}
+	}
+	return outcomes, err
 }
 
 // unique keeps each entry once: a swap of names calls for an entry twice.

@@ -9,6 +9,7 @@ import (
 	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/space"
 )
 
 // importing is one import step under way.
@@ -211,7 +212,11 @@ func (im *importing) count(s store.Stats) {
 	im.rep.count("stage-add", s.Added)
 	im.rep.count("stage-update", s.Changed)
 	im.rep.count("stage-delete", s.Missing)
-	im.rep.count("stage-no-change", s.Shown-s.Added-s.Changed)
+	same := s.Shown - s.Added - s.Changed
+	if !s.Full {
+		same -= s.Missing // changes tell of those that went, too
+	}
+	im.rep.count("stage-no-change", same)
 }
 
 // judge lets the health gate decide, and releases what it lets through.
@@ -236,7 +241,11 @@ func (im *importing) judge(ctx context.Context, s store.Stats) error {
 		im.rep.Message = "the system told nothing at all; that is taken for a failure, and nothing was changed"
 		return im.r.store.DiscardImport(ctx, im.x.Name)
 	}
-	if im.rep.Suspicion = im.r.suspect(im.x, before, s); len(im.rep.Suspicion) > 0 {
+	gone, err := im.r.ourDeletes(ctx, im.x.Name)
+	if err != nil {
+		return err
+	}
+	if im.rep.Suspicion = im.r.suspect(im.x, before, s, gone); len(im.rep.Suspicion) > 0 {
 		im.rep.Result = CompletedWarnings
 		im.rep.Message = "the health gate holds this import: look at it with «muster status», then «muster release " + im.x.Name + "» or «muster discard " + im.x.Name + "»"
 		return nil
@@ -251,13 +260,50 @@ func rows(s store.Stats) (n int64) {
 	return n
 }
 
-// suspect asks the health gate. It compares only what rules read.
-func (r *Runner) suspect(x *Connected, before []store.Stats, now store.Stats) []Suspicion {
+// ourDeletes counts the accounts whose deletion was sent and not confirmed: an
+// import that no longer shows them has lost nothing (GUARD-16).
+func (r *Runner) ourDeletes(ctx context.Context, conn string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		for after := int64(0); ; {
+			list, next, err := t.Pending(conn, []space.State{space.Sent, space.Unknown}, after, 1000)
+			if err != nil {
+				return err
+			}
+			for _, e := range list {
+				if e.DeletionSent() {
+					out[e.Type]++
+				}
+			}
+			if next == 0 {
+				return nil
+			}
+			after = next
+		}
+	})
+	return out, err
+}
+
+// suspect asks the health gate. It compares only what rules read. ours are the
+// accounts that we deleted ourselves, by type.
+func (r *Runner) suspect(x *Connected, before []store.Stats, now store.Stats, ours map[string]int64) []Suspicion {
 	released := make([]Census, 0, len(before))
 	for i := len(before) - 1; i >= 0; i-- {
 		released = append(released, r.census(x.Name, before[i]))
 	}
-	return x.Gate.Judge(released, r.census(x.Name, now))
+	c := r.census(x.Name, now)
+	for typ, n := range ours {
+		c.Entries[typ] = min(c.Entries[typ]+int(n), max(c.Entries[typ], lastEntries(released, typ)))
+	}
+	return x.Gate.Judge(released, c)
+}
+
+// lastEntries is how many entries of the type the import before showed.
+func lastEntries(released []Census, typ string) int {
+	if len(released) == 0 {
+		return 0
+	}
+	return released[len(released)-1].Entries[typ]
 }
 
 // census takes from an import's numbers what the gate compares.

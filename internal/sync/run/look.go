@@ -59,7 +59,7 @@ func (r *Runner) connectorStatus(t *store.Tx, x *Connected, s store.ConnectorSta
 		return c, err
 	}
 	if ok {
-		c.Held = r.suspect(x, last, waiting)
+		c.Held = r.suspect(x, last, waiting, nil)
 	}
 	mark, err := t.Mark(x.Name)
 	c.NeedsFull = mark == ""
@@ -149,6 +149,9 @@ func (r *Runner) Show(ctx context.Context, text string, asOf time.Time) (*Object
 			return err
 		}
 		o := v.Object(x.id)
+		if o == nil {
+			return nobody(text)
+		}
 		out = &ObjectInfo{Name: nameOf(o), Object: o, Entries: v.EntriesOf(x.id), Due: o.Due}
 		names := newNaming(t)
 		if err := names.load(refsOf(o, out.Entries)); err != nil {
@@ -258,8 +261,15 @@ func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInf
 			if err != nil {
 				return out, err
 			}
-			if to := entries[RefID(x)]; to != nil {
+			switch to := entries[RefID(x)]; {
+			case to == nil:
+			case to.Link.IsZero():
 				v.Values = append(v.Values, to.Connector+"/"+to.Anchor)
+			default:
+				if err := names.load([]object.ID{to.Link}); err != nil {
+					return out, err
+				}
+				v.Values = append(v.Values, names.name(to.Link, "").String())
 			}
 		}
 		out.Values = append(out.Values, v)
@@ -267,7 +277,26 @@ func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInf
 	for i := range e.Pending {
 		out.Pending = append(out.Pending, pendingInfo(names, &e.Pending[i]))
 	}
+	if e.Unsent() {
+		out.Waits = r.lacks(e)
+	}
 	return out, nil
+}
+
+// lacks says what an account waits for before it can be added: a reference that
+// its system demands (REF-14).
+func (r *Runner) lacks(e *space.Entry) string {
+	x, wrong := r.cfg.Connector(e.Connector)
+	if wrong != nil {
+		return ""
+	}
+	typ, _ := x.Schema.Type(e.Type)
+	for _, a := range typ.Attributes {
+		if a.Required && a.Kind == object.Ref && !slices.ContainsFunc(e.Pending, func(p space.Pending) bool { return p.Name == a.Name && len(p.Want) > 0 }) {
+			return "a " + a.Name
+		}
+	}
+	return ""
 }
 
 func pendingInfo(names *naming, p *space.Pending) PendingInfo {
@@ -355,6 +384,9 @@ func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanat
 			return err
 		}
 		o := v.Object(x.id)
+		if o == nil {
+			return nobody(text)
+		}
 		out = &Explanation{Name: nameOf(o), Attribute: attribute}
 		names := newNaming(t)
 		if err := names.load(refsOf(o, v.EntriesOf(x.id))); err != nil {

@@ -69,7 +69,8 @@ func planInfo(p store.Plan) PlanInfo {
 	return out
 }
 
-// Units lists a plan's units, in the order in which they were decided. A page
+// Units lists the units that a plan accepted, or would, in the order in which
+// they were decided. A page
 // ends with the unit whose Key is the next page's After.
 func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error) {
 	at := 0
@@ -87,6 +88,10 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 			return err
 		}
 		names := newNaming(t)
+		left, err := notAccepted(t, x.No)
+		if err != nil {
+			return err
+		}
 		for len(out) < p.size() {
 			c, err := t.Chunk(x.No, int64(at/chunkUnits))
 			if err != nil || c == nil || at%chunkUnits >= len(c.Units) {
@@ -98,7 +103,7 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 			}
 			for _, u := range infos[at%chunkUnits:] {
 				at++
-				if u.matches(p.Match) && len(out) < p.size() {
+				if u.matches(p.Match) && !left[u.Object.ID] && len(out) < p.size() {
 					u.Key = strconv.Itoa(at)
 					out = append(out, u)
 				}
@@ -109,6 +114,17 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 		}
 		return nil
 	})
+	return out, err
+}
+
+// notAccepted lists the objects whose units did not go with the plan: nobody
+// approved them, or their basis moved.
+func notAccepted(t *store.Tx, no int64) (map[string]bool, error) {
+	marks, err := t.UnitMarks(no)
+	out := map[string]bool{}
+	for _, m := range marks {
+		out[m.Object.String()] = true
+	}
 	return out, err
 }
 

@@ -75,6 +75,7 @@ type StepReport struct {
 	Suspicion []Suspicion      `json:"suspicion,omitempty"`
 	Guards    []string         `json:"guards,omitempty"` // what tripped guards saw
 	Plan      int64            `json:"plan,omitempty"`
+	Waits     int64            `json:"waits,omitempty"` // of a preview: the plan that lists what would wait for people
 }
 
 // MaxErrors is how many errors of one step are kept; the counters count all.

@@ -22,6 +22,9 @@ func (r *Runner) Sync(ctx context.Context, o SyncOptions) (*StepReport, error) {
 }
 
 func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) error {
+	if o.Preview && o.Release != "" {
+		return r.previewRelease(ctx, rep, o)
+	}
 	release, err := r.store.Own(ctx)
 	if err != nil {
 		rep.Result = NoStartRunning
@@ -46,7 +49,7 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 		rep.Result = CompletedSync
 	}
 	if o.Preview {
-		return nil
+		return d.keepWaiting(ctx)
 	}
 	return d.accept(ctx)
 }
@@ -70,6 +73,7 @@ type deciding struct {
 	done    int64
 	waited  map[object.ID]bool   // objects on the waiting list now
 	counted map[engine.Count]int // what guards count in it
+	all     bool                 // everybody is decided
 }
 
 // note is what deciding leaves behind beside units: it is written when the plan
@@ -134,8 +138,11 @@ func (d *deciding) gather(ctx context.Context) error {
 		if d.trig.Now, err = d.r.clock(t); err != nil {
 			return err
 		}
+		if err := d.askAll(t); err != nil {
+			return err
+		}
 		for _, conn := range d.connectors() {
-			all := d.opt.Full || d.opt.Rules != nil
+			all := d.all
 			if err := t.EachEntry(conn, all, func(refs []store.Ref) (bool, error) {
 				for i := range refs {
 					d.trig.Entries = append(d.trig.Entries, refs[i].ID)
@@ -157,11 +164,23 @@ func (d *deciding) gather(ctx context.Context) error {
 	})
 }
 
+// askAll tells whether everybody is decided: in a full run, with other rules,
+// and once after the rules changed (DELTA-8). A change of rules that reaches
+// few people decides all of them too: who is touched is not worked out yet.
+func (d *deciding) askAll(t *store.Tx) error {
+	var version string
+	if err := setting(t, settingRules, &version); err != nil {
+		return err
+	}
+	d.all = d.opt.Full || d.opt.Rules != nil || version != "" && version != d.set.Version
+	return nil
+}
+
 // objects lists the objects to decide again: marked, due, waiting; in a full
 // run all.
 func (d *deciding) objects(t *store.Tx) ([]object.ID, error) {
 	var out []object.ID
-	if d.opt.Full || d.opt.Rules != nil {
+	if d.all {
 		d.trig.All[""] = true
 		return d.everybody(t)
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	settingClock  = "clock"  // the latest instant that deciding used
 	settingCounts = "counts" // tallies
+	settingRules  = "rules"  // the version of the rules that everybody was decided with
 )
 
 // setting reads a setting into v; v stays as it is when there is none.

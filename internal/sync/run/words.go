@@ -252,9 +252,24 @@ func (r *Runner) find(t *store.Tx, text string) (ref, error) {
 				return x, nil
 			}
 		}
-		return r.byEntry(t, conn, anchor, "", text)
+		x, err := r.byEntry(t, conn, anchor, "", text)
+		if err != nil {
+			if y, ok := unborn(t, metaverse.NewObjectID(conn, anchor, 0), conn+"/"+anchor); ok {
+				return y, nil
+			}
+		}
+		return x, err
 	}
 	return r.byName(t, text)
+}
+
+// unborn finds an object that is not there because its birth is held.
+func unborn(t *store.Tx, id object.ID, founder string) (ref, bool) {
+	v := t.View(nil)
+	if err := v.Load(engine.Need{Objects: []object.ID{id}}); err != nil || len(v.Holds(id)) == 0 {
+		return ref{}, false
+	}
+	return ref{id, &metaverse.Object{ID: id, Founder: founder}}, true
 }
 
 func (r *Runner) known(conn string) bool {

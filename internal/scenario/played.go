@@ -1,0 +1,136 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+
+	"muster/internal/base/object"
+	"muster/internal/base/problem"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/connector/memory"
+)
+
+// full is what a memory system can do.
+type full interface {
+	connector.Connector
+	connector.SinceImporter
+	connector.Exporter
+	connector.Finder
+	connector.Waiter
+}
+
+// played is a connection to a system of a story.
+type played struct {
+	full
+	s *system
+}
+
+// blind is one to a system in which nothing can be looked up.
+type blind struct {
+	connector.Connector
+	connector.SinceImporter
+	connector.Exporter
+}
+
+// open connects, unless the system is away.
+func (s *system) open() (connector.Connector, error) {
+	if s.away != "" {
+		return nil, &problem.Problem{Code: s.away, Object: s.x.Name, Message: "the story says that the system is away"}
+	}
+	inner, _ := s.Open().(full)
+	p := &played{full: inner, s: s}
+	if s.unasked {
+		return blind{p, p, p}, nil
+	}
+	return p, nil
+}
+
+// Describe says what the story's system does: above all that it gives anchors,
+// which the memory system beneath leaves to this one.
+func (p *played) Describe(ctx context.Context) (connector.Description, error) {
+	d, err := p.full.Describe(ctx)
+	d.Traits.AnchorAssigned = p.s.gives
+	return d, err
+}
+
+// Import tells everything but the containers that are there by themselves.
+func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(object.Record) error) (connector.Mark, error) {
+	if p.s.forget {
+		p.s.forget = false
+		p.s.Expire()
+	}
+	told := 0
+	return p.full.Import(ctx, scope, func(r object.Record) error {
+		if r.Type == container {
+			return nil
+		}
+		if told++; p.s.cut >= 0 && told > p.s.cut {
+			return errCut(p.s.cutCode)
+		}
+		if code, ok := p.s.silent[r.Anchor]; ok {
+			return scope.Refuse(&connector.Refusal{Object: r.Anchor, Code: code, Err: errTold})
+		}
+		if err := emit(r); err != nil || !p.s.twice[r.Anchor] {
+			return err
+		}
+		return emit(r)
+	})
+}
+
+// ImportSince tells changes of everything but such containers.
+func (p *played) ImportSince(ctx context.Context, scope connector.Scope, from connector.Mark, emit func(connector.Delta) error) (connector.Mark, error) {
+	if p.s.forget {
+		p.s.forget = false
+		p.s.Expire()
+	}
+	return p.full.ImportSince(ctx, scope, from, func(d connector.Delta) error {
+		if d.Record.Type == container {
+			return nil
+		}
+		if code, ok := p.s.silent[d.Record.Anchor]; ok {
+			return scope.Refuse(&connector.Refusal{Object: d.Record.Anchor, Code: code, Err: errTold})
+		}
+		return emit(d)
+	})
+}
+
+var errTold = errors.New("the story says so")
+
+func errCut(code problem.Code) error {
+	return &problem.Problem{Code: code, Message: string(code) + " in the middle", Err: errTold}
+}
+
+// OpenExport begins a session that remembers what is said in it.
+func (p *played) OpenExport(ctx context.Context) (connector.Export, error) {
+	e, err := p.full.OpenExport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{Export: e, s: p.s}, nil
+}
+
+// session is an export into a system of a story.
+type session struct {
+	connector.Export
+	s *system
+}
+
+// Send makes the changes one by one and remembers them as they were asked for.
+func (e *session) Send(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
+	out := make([]connector.Outcome, 0, len(changes))
+	for _, c := range changes {
+		var next *memory.Fault
+		if next = e.s.fault(c); next == nil || next.Effect != memory.Nothing {
+			c = e.s.prepare(c)
+		}
+		e.s.sent = append(e.s.sent, c)
+		e.s.OnChange(func(connector.Change) *memory.Fault { return next })
+		o, err := e.Export.Send(ctx, []connector.Change{c})
+		e.s.OnChange(nil)
+		out = append(out, o...)
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}

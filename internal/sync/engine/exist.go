@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// missingSince returns since when the object's founding entries are missing;
+// zero while one of them is present (FLOW-17).
+func (d *Decider) missingSince(typ string, entries []*space.Entry) time.Time {
+	var since time.Time
+	for _, e := range entries {
+		if !d.set.founding[[2]string{typ, e.Connector}] {
+			continue
+		}
+		if e.Missing.IsZero() {
+			return time.Time{}
+		}
+		if e.Missing.After(since) {
+			since = e.Missing
+		}
+	}
+	return since
+}
+
+// wanted asks each rule that governs existence whether the object shall have an
+// account, in the order of systems. Existence in a system is asked of the
+// object without what its account there feeds; an unwanted account feeds
+// nothing, and neither does one of a system not asked yet (LINK-24, FLOW-19).
+// base computes the object's picture without the accounts of some connectors;
+// settle has the last word on each system. Nil ones are those of Link.
+func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.Object, base func(skip func(string) bool) *picture, settle func(conn string, wanted bool) bool) (map[string]bool, *picture) {
+	if base == nil {
+		base = func(skip func(string) bool) *picture {
+			p := d.inbound(typ, entries, stored, skip)
+			d.givenNames(p, stored)
+			return p
+		}
+	}
+	if settle == nil {
+		settle = func(_ string, wanted bool) bool { return wanted }
+	}
+	want, asked := map[string]bool{}, map[string]bool{}
+	skip := func(conn string) bool { return d.set.governed[[2]string{typ, conn}] && !want[conn] }
+	feeding := d.feeding(typ, entries, stored)
+	var p *picture
+	var due time.Time
+	var faults []ObjectFault
+	for _, r := range d.set.outbound[typ] {
+		if r.Exists == nil {
+			continue
+		}
+		if p == nil || feeding {
+			p = base(func(c string) bool { return skip(c) || c == r.Connector })
+		}
+		ok, err := truth(r.Exists, &input{now: d.now, due: &due, mv: p.attrs, missing: d.missingSince(typ, entries)})
+		if err != nil {
+			faults = append(faults, ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: err.Error()})
+		}
+		asked[r.Connector] = asked[r.Connector] || ok
+		want[r.Connector] = settle(r.Connector, asked[r.Connector])
+		due = earliest(due, p.due)
+	}
+	if p == nil || feeding {
+		p = base(skip)
+	}
+	p.due, p.faults = earliest(p.due, due), append(p.faults, faults...)
+	return want, p
+}
+
+// feeding reports that some account of a governed system, linked or remembered,
+// feeds the object, so that existence and values depend on one another.
+func (d *Decider) feeding(typ string, entries []*space.Entry, stored *metaverse.Object) bool {
+	return slices.ContainsFunc(entries, func(e *space.Entry) bool {
+		return d.set.governed[[2]string{typ, e.Connector}] && len(d.set.inbound[[2]string{e.Connector, e.Type}]) > 0
+	}) || stored != nil && slices.ContainsFunc(stored.Origins, func(o metaverse.Origin) bool { return d.set.governed[[2]string{typ, o.Connector}] })
+}
+
+// freePicture is the object's picture as Link sees it: free of holds, with the
+// names already given and wishes where there is none yet.
+func (d *Decider) freePicture(typ string, entries []*space.Entry, stored *metaverse.Object) *picture {
+	_, p := d.wanted(typ, entries, stored, nil, nil)
+	return p
+}
+
+// givenNames puts the names given before in the place of the same wishes
+// (CLAIM-2); p.wishes keeps those that have no name yet.
+func (d *Decider) givenNames(p *picture, stored *metaverse.Object) {
+	open := p.wishes[:0]
+	for _, w := range p.wishes {
+		if c := claimed(stored, w.Attr); c.Wish == w.Wish && c.Name != "" {
+			p.rename(w.Attr, c.Name)
+		} else {
+			open = append(open, w)
+		}
+	}
+	p.wishes = open
+}
+
+// giveNames puts names in the place of wishes: those that this plan gives, else
+// those given before. Where holds leave another wish than the one that is
+// claimed, the name stays.
+func (d *Decider) giveNames(p *picture, id object.ID, stored *metaverse.Object) {
+	for _, w := range p.wishes {
+		c := claimed(stored, w.Attr)
+		if x := d.life[id]; x != nil && c.Wish != w.Wish {
+			for _, now := range x.wish {
+				if now.Attr == w.Attr && now.Wish == w.Wish && now.Name != "" {
+					c = now
+				}
+			}
+		}
+		if c.Name == "" {
+			p.drop(w.Attr)
+			continue
+		}
+		p.rename(w.Attr, c.Name)
+	}
+	p.wishes = nil
+}
+
+func claimed(o *metaverse.Object, attr string) (c metaverse.Claim) {
+	if o != nil {
+		c, _ = o.Claim(attr)
+	}
+	return c
+}
+
+// rename puts the name given in the place of the attribute's wish.
+func (p *picture) rename(attr, name string) {
+	for i := range p.attrs {
+		if p.attrs[i].Name == attr {
+			p.attrs[i].Values = object.Values{object.Str(name)}
+		}
+	}
+}
