@@ -40,7 +40,6 @@ func (w *world) rows(name string, lines []Line, line, n int) *problem.Problem {
 	if p := w.change(s, typ, lines, n); p != nil {
 		return w.placed(p, line)
 	}
-	w.learn()
 	return nil
 }
 

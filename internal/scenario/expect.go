@@ -100,18 +100,18 @@ func readPlan(a *args) action {
 		if w.plan == 0 {
 			return nil, stepProblem("there was no synchronization yet", "write sync before it")
 		}
-		return w.pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Units(ctx, w.plan, p) })
+		return pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Units(ctx, w.plan, p) })
 	})
 }
 
 func readWaiting(a *args) action {
 	return readUnitList(a, "what waits", func(ctx context.Context, w *world) ([]unit, error) {
-		return w.pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Waiting(ctx, p) })
+		return pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Waiting(ctx, p) })
 	})
 }
 
 // pages reads all pages of a list of units.
-func (w *world) pages(read func(run.Page) ([]run.UnitInfo, error)) ([]unit, error) {
+func pages(read func(run.Page) ([]run.UnitInfo, error)) ([]unit, error) {
 	const size = 1000
 	var all []run.UnitInfo
 	for page := (run.Page{Size: size}); ; {
@@ -120,7 +120,7 @@ func (w *world) pages(read func(run.Page) ([]run.UnitInfo, error)) ([]unit, erro
 			return nil, err
 		}
 		if all = append(all, list...); len(list) < size {
-			return w.showUnits(all), nil
+			return showUnits(all), nil
 		}
 		page.After = list[len(list)-1].Key
 	}

@@ -48,7 +48,7 @@ func readQueue(a *args) action {
 				names = append(names, showName(c))
 			}
 			slices.Sort(names)
-			seen = append(seen, w.founders(tidy(text+" "+strings.Join(names, " "))))
+			seen = append(seen, tidy(text+" "+strings.Join(names, " ")))
 		}
 		return differs("the join queue is not as expected", matchAny(want, seen))
 	}
@@ -70,7 +70,7 @@ func readHolds(a *args) action {
 			if !h.Until.IsZero() {
 				text += " until " + showTime(h.Until)
 			}
-			seen = append(seen, w.founders(tidy(text)))
+			seen = append(seen, tidy(text))
 		}
 		return differs("the holds are not as expected", matchAny(want, seen))
 	}
@@ -143,7 +143,7 @@ func readUndone(a *args) action {
 		}
 		var seen []string
 		for _, c := range w.undone.Moved {
-			seen = append(seen, w.founders(tidy("moved "+c.Line())))
+			seen = append(seen, tidy("moved "+c.Line()))
 		}
 		for _, s := range w.undone.Partial {
 			seen = append(seen, tidy("partial "+s))

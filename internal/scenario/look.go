@@ -88,7 +88,7 @@ func readObject(a *args) action {
 		}
 		seen := map[string]string{}
 		for _, v := range info.Values {
-			seen[v.Name] = w.founders(showValue(&v))
+			seen[v.Name] = showValue(&v)
 		}
 		return differs(ref+" is not as expected", matchValues(want, seen))
 	}
@@ -136,13 +136,13 @@ func readAccount(a *args) action {
 		case want == nil:
 			return unmet(ref + " has an account in " + conn + ", " + e.State)
 		}
-		return differs("the account of "+ref+" in "+conn+" is not as expected", matchValues(want, w.showAccount(e)))
+		return differs("the account of "+ref+" in "+conn+" is not as expected", matchValues(want, showAccount(e)))
 	}
 }
 
 // showAccount writes an account's values, and how far those are that are on
 // their way.
-func (w *world) showAccount(e *run.EntryInfo) map[string]string {
+func showAccount(e *run.EntryInfo) map[string]string {
 	seen := map[string]string{"state": e.State, "account": "there", "dn": showTexts(nil)}
 	if e.DN != "" {
 		seen["dn"] = strconv.Quote(e.DN)
@@ -157,7 +157,7 @@ func (w *world) showAccount(e *run.EntryInfo) map[string]string {
 		name := strings.TrimPrefix(p.Name, "@")
 		text := p.State
 		if p.Target != nil {
-			name += " " + w.founders(showName(*p.Target))
+			name += " " + showName(*p.Target)
 		} else if name != "account" {
 			text += " wanted " + showTexts(p.Want)
 		}

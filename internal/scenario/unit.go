@@ -49,12 +49,12 @@ func (s *Story) readUnits(body []Line) ([]unit, *problem.Problem) {
 }
 
 // showUnits writes what the desk tells in the words of stories.
-func (w *world) showUnits(infos []run.UnitInfo) []unit {
+func showUnits(infos []run.UnitInfo) []unit {
 	out := make([]unit, 0, len(infos))
 	for _, info := range infos {
-		u := unit{name: w.founders(showName(info.Object))}
+		u := unit{name: showName(info.Object)}
 		for _, c := range info.Changes {
-			u.lines = append(u.lines, change{text: w.founders(tidy(c.Line())), why: showWhy(&c)})
+			u.lines = append(u.lines, change{text: tidy(c.Line()), why: showWhy(&c)})
 		}
 		slices.SortStableFunc(u.lines, func(a, b change) int { return rank(a.text) - rank(b.text) })
 		out = append(out, u)

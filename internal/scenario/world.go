@@ -28,7 +28,6 @@ type world struct {
 	cfg     *run.Config
 	desk    run.Desk
 	now     time.Time
-	ids     map[string]string // founding entries by object id
 	systems map[string]*system
 	last    *run.StepReport // of the last step
 	err     error           // how the last step ended, if it did not end well
@@ -174,7 +173,6 @@ func (w *world) fill() problem.List {
 			}
 		}
 	}
-	w.learn()
 	return out
 }
 

@@ -121,7 +121,7 @@ func (t *Tx) WriteHolds(list []*engine.Hold) error {
 		i := slices.IndexFunc(have[h.Target.Object], func(x *engine.Hold) bool { return x.Target == h.Target })
 		if i >= 0 {
 			old := have[h.Target.Object][i]
-			if h.Why == "guard" && old.Why != "guard" {
+			if h.By == engine.ByGuard && old.By != engine.ByGuard {
 				h.ID = old.ID
 				continue
 			}

@@ -27,6 +27,7 @@ func (t *Tx) appendObject(b []byte, born int64, o *metaverse.Object) ([]byte, er
 	}
 	b = binary.AppendUvarint(b, uint64(typ))
 	b = append(b, o.ID[:]...)
+	b = appendText(b, o.Founder)
 	b = binary.AppendUvarint(b, uint64(born))
 	b = appendInstant(b, o.Due)
 	var table []metaverse.Origin
@@ -85,6 +86,7 @@ func (t *Tx) appendOrigin(b []byte, o *metaverse.Origin) ([]byte, error) {
 	}
 	b = binary.AppendUvarint(b, uint64(conn))
 	b = append(b, o.Entry[:]...)
+	b = appendText(b, o.Anchor)
 	b = binary.AppendUvarint(b, uint64(rule))
 	b = binary.AppendUvarint(b, uint64(o.Import))
 	b = appendInstant(b, o.At)
@@ -96,7 +98,7 @@ func (t *Tx) appendOrigin(b []byte, o *metaverse.Origin) ([]byte, error) {
 }
 
 func (r *reader) origin() metaverse.Origin {
-	return metaverse.Origin{Connector: r.name(), Entry: r.id(), Rule: r.name(), Import: int64(r.uvarint()), At: r.instant(), Kept: r.byte() == 1}
+	return metaverse.Origin{Connector: r.name(), Entry: r.id(), Anchor: r.text(), Rule: r.name(), Import: int64(r.uvarint()), At: r.instant(), Kept: r.byte() == 1}
 }
 
 // readObject decodes an object. Attributes of references come without values.
@@ -104,7 +106,7 @@ func (t *Tx) readObject(x rawRow) (*objectRow, error) {
 	r := t.reader(x.body)
 	w := &objectRow{key: x.key, typ: uint32(r.uvarint())}
 	o := &w.obj
-	o.Type, o.ID, o.Version = t.name(w.typ), r.id(), x.version
+	o.Type, o.ID, o.Founder, o.Version = t.name(w.typ), r.id(), r.text(), x.version
 	w.born, o.Due = int64(r.uvarint()), r.instant()
 	table := make([]metaverse.Origin, r.count())
 	for i := range table {

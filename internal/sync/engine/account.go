@@ -301,10 +301,31 @@ func (w *worker) outflow(h *hub, p *picture, a *account, r *rules.Outbound, f *r
 	case res.Outcome == rules.Ignore, f.Initial && len(res.Values) == 0:
 		return
 	case f.Initial:
-	case f.From != "" && w.notPrecedent(p, r, f), f.Keep && len(res.Values) == 0 && res.Outcome != rules.AuthoritativeNull:
+	case f.Report && w.drifted(h, a, f, in, res.Values), f.From != "" && w.notPrecedent(p, r, f), f.Keep && len(res.Values) == 0 && res.Outcome != rules.AuthoritativeNull:
 		res.Values = a.is(f.Attr)
 	}
 	a.values = append(a.values, wantValue{name: f.Attr, values: res.Values, rule: r.Name, initial: f.Initial})
+}
+
+// drifted reports that the account differs though nothing that the flow reads
+// has moved: somebody else changed it there, and the flow only reports that
+// (OUT-17). A changed rule counts as not moved: it takes effect for an object
+// with the next change of what it reads.
+func (w *worker) drifted(h *hub, a *account, f *rules.Outflow, in *input, want object.Values) bool {
+	if h.stored == nil || !a.now || a.entry.Link != h.id || !a.entry.Seen || a.entry.PendingOf(f.Attr, object.ID{}) != nil {
+		return false
+	}
+	before := h.stored.Attrs.Get(f.From)
+	if f.From == "" {
+		own := *in
+		own.mv, own.due = h.stored.Attrs, nil
+		res, err := f.Value.Eval(&own)
+		if err != nil {
+			return false
+		}
+		before = res.Values
+	}
+	return before.Equal(want)
 }
 
 // notPrecedent reports that the connector's own flow into the attribute

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -30,10 +31,35 @@ type Effect struct {
 	Recheck []object.ID    // entries that are free now and must be decided again
 	Cut     []object.ID    // entries that may not join again until they change
 	Claims  []metaverse.Claim
+	Holds   []*Hold // holds that end with the object (HOLD-24)
 }
 
-// LinkEffect is an entry that is linked to an object, or to none.
-type LinkEffect struct{ Entry, To object.ID }
+// LinkEffect is an entry that is linked to an object, or to none, with the marks
+// that it has from then on (space.Entry.Explicit and Cut).
+type LinkEffect struct {
+	Entry, To object.ID
+	Explicit  bool
+	Cut       object.ID
+}
+
+// Needs is what applying the units reads.
+func Needs(units []Unit) Need {
+	var n Need
+	for i := range units {
+		u := &units[i]
+		n.Objects = append(n.Objects, u.Object)
+		for k := range u.Changes {
+			switch c := &u.Changes[k]; c.Op {
+			case Link, Unlink:
+				n.Entries = append(n.Entries, c.Target)
+			case AddAccount:
+				n.Entries = append(n.Entries, space.AccountID(c.Connector, u.Object, 0))
+			default:
+			}
+		}
+	}
+	return n
+}
 
 // Fresh reports that the unit rests on what it was decided from: the versions
 // of its basis. The view has the basis loaded.
@@ -55,14 +81,16 @@ func Fresh(v View, u *Unit) bool {
 }
 
 // Apply works out what accepting the unit writes. It decides nothing: the
-// changes are carried out as they stand. The view has the object loaded, and
-// the entries that the unit names.
+// changes are carried out as they stand. The view has loaded what Needs says.
+// The entries that the unit's basis does not name leave the object by the units
+// of others, and are none of its business.
 func Apply(v View, u *Unit, s Stamp) (*Effect, error) {
-	a := &applier{v: v, u: u, s: s, e: &Effect{Claims: u.Claims}, entries: map[string]*space.Entry{}}
+	a := &applier{v: v, u: u, s: s, e: &Effect{Claims: u.Claims}, entries: map[string]*space.Entry{},
+		touched: map[string]bool{}, added: map[string]bool{}}
 	a.was = v.Object(u.Object)
 	if a.was != nil {
 		for _, e := range v.EntriesOf(u.Object) {
-			if e.Missing.IsZero() || a.entries[e.Connector] == nil {
+			if e.Missing.IsZero() && u.stays(e.ID) {
 				a.entries[e.Connector] = e
 			}
 		}
@@ -85,6 +113,11 @@ func Apply(v View, u *Unit, s Stamp) (*Effect, error) {
 	return a.finish(), nil
 }
 
+// stays reports that the entry stays linked to the object, or comes to it.
+func (u *Unit) stays(entry object.ID) bool {
+	return slices.ContainsFunc(u.Basis, func(b Basis) bool { return !b.Object && b.ID == entry })
+}
+
 // applier carries out one unit.
 type applier struct {
 	v       View
@@ -96,7 +129,6 @@ type applier struct {
 	entries map[string]*space.Entry // the object's accounts by connector, in their new versions
 	touched map[string]bool
 	added   map[string]bool
-	undone  bool
 }
 
 func (a *applier) change(c *Change, o metaverse.Origin) error {
@@ -118,8 +150,7 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 		a.unlink(c)
 		return nil
 	case AddAccount:
-		a.addAccount(c)
-		return nil
+		return a.addAccount(c)
 	}
 	if c.Connector == "" {
 		if a.now == nil {
@@ -131,8 +162,7 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 	if a.entries[c.Connector] == nil {
 		return a.broken("a change of an account that is not there: " + c.Connector)
 	}
-	a.accountChange(c)
-	return nil
+	return a.accountChange(c)
 }
 
 // broken is a fault of the program: the unit does not fit what it was decided
@@ -159,14 +189,17 @@ func (a *applier) setValue(c *Change, o metaverse.Origin) {
 	a.now.Attrs, a.now.Origins = p.attrs, p.origins
 }
 
+// link links an entry; it stays linked whatever scope says where a person
+// wanted it so (LINK-26).
 func (a *applier) link(c *Change) {
-	a.e.Links = append(a.e.Links, LinkEffect{Entry: c.Target, To: a.u.Object})
-	if e := a.v.Entry(c.Target); e != nil {
+	word := slices.ContainsFunc(a.v.Holds(a.u.Object), func(h *Hold) bool {
+		return h.binds(a.s.At) && h.Target.Connector == c.Connector && h.Target.Name == c.Name
+	})
+	a.e.Links = append(a.e.Links, LinkEffect{Entry: c.Target, To: a.u.Object, Explicit: word})
+	if e := a.v.Entry(c.Target); e != nil && e.Missing.IsZero() {
 		next := *e
-		next.Link = a.u.Object
-		if next.Missing.IsZero() {
-			a.entries[c.Connector] = &next
-		}
+		next.Link, next.Cut, next.Explicit = a.u.Object, object.ID{}, word
+		a.entries[c.Connector] = &next
 	}
 }
 
@@ -175,64 +208,71 @@ func (a *applier) unlink(c *Change) {
 	if e == nil {
 		return
 	}
-	if cur := a.entries[c.Connector]; cur != nil && cur.ID == e.ID {
-		delete(a.entries, c.Connector)
-	}
 	if e.Unsent() || !e.Missing.IsZero() {
 		a.e.Removed = append(a.e.Removed, e.ID)
 		return
 	}
-	a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID})
-	a.e.Recheck = append(a.e.Recheck, e.ID)
+	l := LinkEffect{Entry: e.ID, Cut: e.Cut}
+	if a.u.Undone {
+		l.Cut = a.u.Object
+		a.e.Cut = append(a.e.Cut, e.ID)
+	} else {
+		a.e.Recheck = append(a.e.Recheck, e.ID)
+	}
+	a.e.Links = append(a.e.Links, l)
 }
 
 // edit returns the object's account in the connector for changing.
 func (a *applier) edit(conn string) *space.Entry {
-	if a.touched == nil {
-		a.touched = map[string]bool{}
-	}
 	e := a.entries[conn]
 	if !a.touched[conn] {
 		next := *e
-		next.Pending = slices.Clone(e.Pending)
+		next.Pending, next.Initial = slices.Clone(e.Pending), e.Initial.Clone()
 		e = &next
 		a.entries[conn], a.touched[conn] = e, true
 	}
 	return e
 }
 
-func (a *applier) addAccount(c *Change) {
-	if a.touched == nil {
-		a.touched = map[string]bool{}
-	}
+// addAccount takes a deletion back that was not sent, or makes a new account
+// beside whatever the object had there before.
+func (a *applier) addAccount(c *Change) error {
 	e := a.entries[c.Connector]
 	if e != nil && takenBack(e) {
-		a.edit(c.Connector).RemovePending(space.Account, object.ID{})
-		return
+		e = a.edit(c.Connector)
+		e.RemovePending(space.Account, object.ID{})
+		if !e.Seen { // its adding is on its way
+			e.PutPending(space.Pending{Name: space.Account, Want: space.Present, State: space.Sent, Plan: a.s.Plan})
+		}
+		return nil
 	}
-	n := 0
 	if e != nil { // its deletion is on its way: the new one has nothing to do with it
 		a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID})
-		for n = 1; space.AccountID(c.Connector, a.u.Object, n-1) == e.ID; n++ {
+	}
+	var id object.ID
+	for n := 0; ; n++ {
+		id = space.AccountID(c.Connector, a.u.Object, n)
+		if err := a.v.Load(Need{Entries: []object.ID{id}}); err != nil {
+			return err
+		}
+		if a.v.Entry(id) == nil {
+			break
 		}
 	}
-	e = &space.Entry{ID: space.AccountID(c.Connector, a.u.Object, n), Connector: c.Connector, Type: c.Name, Link: a.u.Object}
+	e = &space.Entry{ID: id, Connector: c.Connector, Type: c.Name, Link: a.u.Object}
 	e.PutPending(space.Pending{Name: space.Account, Want: space.Present, Plan: a.s.Plan})
-	a.entries[c.Connector], a.touched[c.Connector] = e, true
-	if a.added == nil {
-		a.added = map[string]bool{}
-	}
-	a.added[c.Connector] = true
+	a.entries[c.Connector], a.touched[c.Connector], a.added[c.Connector] = e, true, true
+	return nil
 }
 
-func (a *applier) accountChange(c *Change) {
+func (a *applier) accountChange(c *Change) error {
 	e := a.edit(c.Connector)
 	switch c.Op {
 	case DropAccount:
 		if e.Unsent() {
 			a.e.Removed = append(a.e.Removed, e.ID)
 			delete(a.entries, c.Connector)
-			return
+			return nil
 		}
 		e.PutPending(space.Pending{Name: space.Account, Before: space.Present, Plan: a.s.Plan})
 	case CutAccount:
@@ -240,15 +280,36 @@ func (a *applier) accountChange(c *Change) {
 	case Rename, SetAccount:
 		e.Want(c.Name, c.After, a.s.Plan)
 	case SetInitial:
-		e.Initial = e.Initial.Clone()
 		e.Initial.Put(c.Name, c.After)
 		e.Want(c.Name, c.After, a.s.Plan)
-	case AddAccountRef:
-		e.WantRef(c.Name, c.Target, true, a.s.Plan)
-	case DropAccountRef:
-		e.WantRef(c.Name, c.Target, false, a.s.Plan)
+	case AddAccountRef, DropAccountRef:
+		return a.wantRef(e, c)
 	default:
 	}
+	return nil
+}
+
+// wantRef stages a reference, or drops what waits where the image is as wanted.
+// Whether one to be added is there is asked of the image, not of what was wanted
+// before: the account that it named may have been cut since.
+func (a *applier) wantRef(e *space.Entry, c *Change) error {
+	old := e.PendingOf(c.Name, c.Target)
+	if old != nil && !old.OnItsWay() {
+		there := len(old.Before) > 0
+		if len(c.After) > 0 {
+			ids := appendRefs(nil, object.Attrs{{Name: c.Name, Values: e.Image.Get(c.Name)}})
+			if err := a.v.Load(Need{Links: ids}); err != nil {
+				return err
+			}
+			there = slices.ContainsFunc(ids, func(id object.ID) bool { return a.v.LinkOf(id) == c.Target })
+		}
+		if there == (len(c.After) > 0) {
+			e.RemovePending(c.Name, c.Target)
+			return nil
+		}
+	}
+	e.PutPending(space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After, Plan: a.s.Plan})
+	return nil
 }
 
 // cut leaves the account as it is and forgets it here.
@@ -258,10 +319,10 @@ func (a *applier) cut(e *space.Entry, c *Change) {
 		a.e.Removed = append(a.e.Removed, e.ID)
 		return
 	}
-	e.Pending = slices.DeleteFunc(e.Pending, func(p space.Pending) bool { return p.State == space.Waiting || p.State == space.Failed })
+	e.Pending = slices.DeleteFunc(e.Pending, func(p space.Pending) bool { return !p.OnItsWay() })
 	e.Link, e.Cut = object.ID{}, a.u.Object
 	e.Explicit = c.Name == "for good"
-	a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID})
+	a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID, Cut: e.Cut, Explicit: e.Explicit})
 	a.e.Cut = append(a.e.Cut, e.ID)
 	a.e.Changed = append(a.e.Changed, e)
 }
@@ -295,16 +356,87 @@ func (a *applier) finish() *Effect {
 	return a.e
 }
 
-// endLinks cuts what is still linked to an object that ends: its accounts,
-// whose deletion or cutting stands in their pending changes.
+// endLinks cuts what is still linked to an object that ends, its accounts, whose
+// deletion or cutting stands in their pending changes; and its holds end, except
+// those that keep it, or a link to it, from coming back.
 func (a *applier) endLinks() {
 	for _, e := range a.v.EntriesOf(a.u.Object) {
 		done := slices.ContainsFunc(a.e.Links, func(l LinkEffect) bool { return l.Entry == e.ID }) || slices.Contains(a.e.Removed, e.ID)
-		if !done {
-			a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID})
+		if !done && a.u.stays(e.ID) {
+			a.e.Links = append(a.e.Links, LinkEffect{Entry: e.ID, Cut: e.Cut, Explicit: e.Explicit})
 		}
 	}
 	for _, e := range a.e.Changed {
 		e.Link = object.ID{}
 	}
+	for _, h := range a.v.Holds(a.u.Object) {
+		if t := h.Target.Kind; (t != WholeObject && t != EntryLink) || len(h.Refused) == 0 {
+			a.e.Holds = append(a.e.Holds, h)
+		}
+	}
+}
+
+// Waiting returns the objects whose units have to wait: those that are not
+// chosen, and whoever rests on one that waits (ACC-5). A unit rests on those
+// whose new values it read, whom its references name, and from whom it gets a
+// link; and who cuts an account or ends, on those who still refer to it: later
+// nobody would know any more whose account it was.
+func Waiting(units iter.Seq[*Unit], chosen func(*Unit) bool) map[object.ID]bool {
+	rests := map[object.ID][]object.ID{} // by whom they rest on
+	there, waits := map[object.ID]bool{}, map[object.ID]bool{}
+	goes, drops := map[object.ID]bool{}, map[object.ID][]object.ID{}
+	var todo []object.ID
+	for u := range units {
+		there[u.Object] = true
+		if !chosen(u) {
+			todo = append(todo, u.Object)
+		}
+		for _, b := range u.Basis {
+			if b.Object && b.ID != u.Object {
+				rests[b.ID] = append(rests[b.ID], u.Object)
+			}
+		}
+		for i := range u.Changes {
+			switch c := &u.Changes[i]; c.Op {
+			case AddRef, AddAccountRef:
+				rests[c.Target] = append(rests[c.Target], u.Object)
+			case Link:
+				for _, from := range c.Before {
+					rests[refID(from)] = append(rests[refID(from)], u.Object)
+				}
+			case DropAccountRef:
+				drops[u.Object] = append(drops[u.Object], c.Target)
+			case CutAccount, Death:
+				goes[u.Object] = true
+			default:
+			}
+		}
+	}
+	for len(todo) > 0 {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if waits[o] || !there[o] {
+			continue
+		}
+		waits[o] = true
+		todo = append(todo, rests[o]...)
+		for _, t := range drops[o] {
+			if goes[t] {
+				todo = append(todo, t)
+			}
+		}
+	}
+	return waits
+}
+
+// Moved lists the entries whose links the changes move or would move. Those of
+// what waits, for a hold or for approval, are decided again in every run, with
+// their objects (DELTA-7): the founder of a birth that is held has no object yet.
+func Moved(cs []Change) (entries []object.ID) {
+	for i := range cs {
+		if c := &cs[i]; c.Op == Link || c.Op == Unlink {
+			entries = append(entries, c.Target)
+		}
+	}
+	return entries
 }

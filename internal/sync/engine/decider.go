@@ -183,6 +183,7 @@ type index struct {
 	arrivals map[*rules.Inflow][]string  // for attributes of equal precedence: what the flow reads
 	bit      map[string]int              // connector → its bit in ends
 	anyRefs  bool
+	folded   map[[3]string]bool // attributes of which the system ignores the case: connector, entry type, attribute
 }
 
 func newIndex(s *rules.Set) *index {
@@ -190,7 +191,15 @@ func newIndex(s *rules.Set) *index {
 		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
 		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
 		through: map[string]bool{}, bit: map[string]int{}, systems: map[string][]string{}, arrivals: map[*rules.Inflow][]string{}}
+	x.folded = map[[3]string]bool{}
 	for i, c := range s.Connectors {
+		for _, t := range c.Schema.Types {
+			for _, a := range t.Attributes {
+				if a.Folded {
+					x.folded[[3]string{c.Name, t.Name, a.Name}] = true
+				}
+			}
+		}
 		x.rank[c.Name] = i
 	}
 	for _, r := range s.Inbound {

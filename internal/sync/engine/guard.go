@@ -10,6 +10,9 @@ import (
 	"muster/internal/sync/space"
 )
 
+// ByGuard is Hold.By of the holds that guards write.
+const ByGuard = "guard"
+
 // Window is what guards have to know of the moving 24 hours.
 type Window struct {
 	// Accepted counts the changes already accepted in the window that nobody
@@ -230,7 +233,7 @@ func (d *Decider) Judge(tallies []*Tally) (tripped []Tripped, again bool) {
 		}
 		all = append(all, t.counted...)
 		for _, p := range t.protected {
-			again = d.write(p.counted, Hold{Why: "protect", Cause: "protected: " + p.name}) || again
+			again = d.write(p.counted, Hold{Why: "guard protected", Cause: "protected: " + p.name}) || again
 		}
 	}
 	for _, k := range sortedCounts(proposed) {

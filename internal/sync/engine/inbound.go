@@ -135,7 +135,7 @@ func (d *Decider) offer(e *space.Entry, r *rules.Inbound, f *rules.Inflow, in *i
 	}
 	o := offer{attr: f.Attr, rank: f.Rank, values: res.Values, null: res.Outcome == rules.AuthoritativeNull,
 		ignored: res.Outcome == rules.Ignore, wish: f.Unique != nil, at: d.arrived(e, f),
-		origin: metaverse.Origin{Connector: e.Connector, Entry: e.ID, Rule: r.Name, Import: e.Version}}
+		origin: metaverse.Origin{Connector: e.Connector, Entry: e.ID, Anchor: e.Anchor, Rule: r.Name, Import: e.Version}}
 	return o, true
 }
 

@@ -47,6 +47,7 @@ func (l *linker) pass() (changed bool, err error) {
 			return nil
 		}
 		changed = true
+		delete(l.tried, id) // who is set free again is listed again
 		return l.pull()
 	}
 	tryLate := func(before *place) error {

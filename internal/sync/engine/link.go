@@ -16,13 +16,13 @@ type linker struct {
 	*Decider
 	v View
 
-	todo   []object.ID // unlinked entries to try, in order
-	tried  map[object.ID]bool
-	news   []place      // entries to try from the next pass on
-	late   []place      // entries to try later in this pass, in order
-	at     place        // where this pass is
-	stale  []Key        // keys that moved: unlinked entries that ask by them are tried
-	pulled map[Key]bool // keys whose entries are among the tried
+	todo   []object.ID        // unlinked entries to try, in order
+	tried  map[object.ID]bool // who is in todo, news or late
+	news   []place            // entries to try from the next pass on
+	late   []place            // entries to try later in this pass, in order
+	at     place              // where this pass is
+	stale  []Key              // keys that moved: unlinked entries that ask by them are tried
+	pulled map[Key]bool       // keys whose entries are among the tried
 
 	doomed  []object.ID // linked entries that no longer belong to their object
 	mortal  []object.ID // objects that may end
@@ -122,9 +122,7 @@ func (l *linker) seed() error {
 			return err
 		}
 		for _, id := range ids {
-			if l.v.Object(id) != nil || len(l.v.Holds(id)) > 0 {
-				l.touch(id)
-			}
+			l.touch(id)
 		}
 		l.v.Forget()
 	}

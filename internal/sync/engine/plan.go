@@ -234,13 +234,14 @@ func appendCount(b []byte, n int) []byte { return object.AppendUvarint(b, uint64
 func appendOrigin(b []byte, o metaverse.Origin) []byte {
 	b = object.AppendString(b, o.Connector)
 	b = append(b, o.Entry[:]...)
+	b = object.AppendString(b, o.Anchor)
 	b = object.AppendString(b, o.Rule)
 	b = object.AppendUvarint(b, uint64(o.Import))
 	return append(b, flag(o.Kept))
 }
 
 func readOrigin(r *object.Reader) metaverse.Origin {
-	return metaverse.Origin{Connector: r.String(), Entry: r.ID(), Rule: r.String(), Import: int64(r.Uvarint()), Kept: r.Byte() == 1}
+	return metaverse.Origin{Connector: r.String(), Entry: r.ID(), Anchor: r.String(), Rule: r.String(), Import: int64(r.Uvarint()), Kept: r.Byte() == 1}
 }
 
 // Target is what a hold is about.
@@ -294,7 +295,14 @@ type Verdict struct {
 	Ended   []*Hold       // holds whose refused outcome is no longer wanted, or whose time is over
 	Due     time.Time     // the next instant at which time alone may change the answer
 	WasDue  time.Time     // the instant that is stored now
+	Origins []NewOrigin   // values that stay and come from another contributor now
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
+}
+
+// NewOrigin is a new origin of a value that stays as it is.
+type NewOrigin struct {
+	Attr   string
+	Origin metaverse.Origin
 }
 
 // ObjectFault is a rule that failed on an object.

@@ -145,7 +145,7 @@ func (w *worker) accountChanges(u *Unit, a *account) {
 		case v.name == space.Name:
 			c.Op = Rename
 		}
-		if !c.Before.Equal(c.After) {
+		if !space.SameValues(c.Before, c.After, w.set.folded[[3]string{conn, a.rule.To, v.name}]) {
 			u.Changes = append(u.Changes, c)
 		}
 	}
@@ -215,7 +215,28 @@ func (w *worker) verdict(id object.ID) *Verdict {
 	if v.Unit != nil {
 		v.Unit.Due = v.Due
 	}
+	v.Origins = w.newOrigins(h)
 	return v
+}
+
+// newOrigins lists the attributes whose values stay while their contributor
+// becomes another: only lineage changes (FLOW-21).
+func (w *worker) newOrigins(h *hub) []NewOrigin {
+	p := w.picture(h, held)
+	if h.stored == nil || h.x == nil || p == nil {
+		return nil
+	}
+	var out []NewOrigin
+	for i, a := range p.attrs {
+		was, ok := h.stored.Origin(a.Name)
+		now := p.origins[i]
+		if !ok || now.Connector == "" || !h.stored.Attrs.Get(a.Name).Equal(a.Values) ||
+			was.Entry == now.Entry && was.Rule == now.Rule && was.Kept == now.Kept && was.Anchor == now.Anchor {
+			continue
+		}
+		out = append(out, NewOrigin{Attr: a.Name, Origin: now})
+	}
+	return out
 }
 
 // waiting is what the free decision would do and the held one does not.

@@ -33,6 +33,7 @@ func NewObjectID(connector, anchor string, n int) object.ID {
 type Origin struct {
 	Connector string    // "" for a value that a person's hold put there
 	Entry     object.ID // the entry it came from
+	Anchor    string    // what its system calls the entry: it may be gone
 	Rule      string    // stable name of the rule
 	Import    int64     // the released import that brought it
 	At        time.Time // when it was accepted

@@ -15,7 +15,7 @@ import (
 // before is not made so again. It returns the changes made.
 func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	take := map[object.ID]bool{}
-	for o := range p.Units {
+	for _, o := range sortedIDs(p.Units) { // in order: pick may be a die
 		take[o] = p.accepted[o] || pick == nil || pick(o)
 	}
 	for again := true; again; {

@@ -35,6 +35,9 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 			}
 		}
 	}
+	if err := d.leaveOrigins(t, w); err != nil {
+		return err
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -61,6 +64,42 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 		return err
 	}
 	return t.Decided(d.connectors(), d.moment)
+}
+
+// leaveOrigins writes where values come from that stay as they are (FLOW-21).
+func (d *deciding) leaveOrigins(t *store.Tx, w *store.Writer) error {
+	for part := range slices.Chunk(d.notes, 1000) {
+		var ids []object.ID
+		for _, n := range part {
+			if len(n.origins) > 0 {
+				ids = append(ids, n.object)
+			}
+		}
+		objs, err := t.Objects(ids)
+		if err != nil {
+			return err
+		}
+		for _, n := range part {
+			was := objs[n.object]
+			if was == nil || len(n.origins) == 0 {
+				continue
+			}
+			is := *was
+			is.Origins = slices.Clone(was.Origins)
+			for _, o := range n.origins {
+				for i := range is.Attrs {
+					if is.Attrs[i].Name == o.Attr && i < len(is.Origins) {
+						o.Origin.At = d.plan.Started
+						is.Origins[i] = o.Origin
+					}
+				}
+			}
+			if err := w.Put(&is, was); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // leaveQueue writes who waits in the join queue, and takes out who does not any

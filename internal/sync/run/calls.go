@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type Call struct {
 	Entry   *space.Entry
 	Change  connector.Change
 	Carries []Carried
+	names   []connector.Mod // for references: each by itself, in the order of Carries
 }
 
 // Carried names a pending change.
@@ -202,6 +204,23 @@ func (s *System) refs(e *space.Entry, present bool) *Call {
 	return c
 }
 
+// apart takes a call that was refused because of one of several references
+// apart into a call for each, so that the others are sent; nil if that is not
+// why it was refused (ERR-57).
+func (c *Call) apart(err error) []*Call {
+	var refused *connector.Refusal
+	if !errors.As(err, &refused) || refused.Code != connector.BadReference || c.Change.Verb != connector.Update || len(c.Carries) < 2 {
+		return nil
+	}
+	var out []*Call
+	for i, name := range c.names {
+		one := &Call{Entry: c.Entry, Change: c.Change, Carries: c.Carries[i : i+1]}
+		one.Change.Mods = []connector.Mod{name}
+		out = append(out, one)
+	}
+	return out
+}
+
 // addRef adds a reference to the call's mods. A reference of one value is
 // replaced, not added to.
 func (c *Call) addRef(attr, name string, multi, present bool) {
@@ -213,6 +232,7 @@ func (c *Call) addRef(attr, name string, multi, present bool) {
 		op = connector.Replace
 	}
 	v := object.Reference(name)
+	c.names = append(c.names, connector.Mod{Op: op, Name: attr, Values: object.Values{v}})
 	for i := range c.Change.Mods {
 		if m := &c.Change.Mods[i]; m.Name == attr && m.Op == op {
 			m.Values = object.Set(append(m.Values, v)...)

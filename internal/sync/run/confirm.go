@@ -56,6 +56,9 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 				}
 				rep.count("confirmed", 1)
 				objects = append(objects, e.Link)
+			case v == space.GoesMissing || v == space.MissedBefore:
+				e.Pending = nil // there is nobody to send it to
+				changed = append(changed, e)
 			case v == space.WaitsAgain && full:
 				setStates(e, space.Unknown, space.Waiting)
 				changed = append(changed, e)

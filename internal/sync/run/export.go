@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -156,16 +157,15 @@ func (ex *exporting) pages(ctx context.Context, stage Stage, fn func([]*Call) er
 	}
 }
 
-// fromTheTop sends adds so that each container is there before what lies in it:
-// an account whose container is still to be added waits for the next round. A
-// container that was refused keeps what lies in it waiting, without an error of
-// its own.
+// fromTheTop sends adds level by level, so that each container is there before
+// what lies in it. A container that is not there keeps what lies in it waiting,
+// without an error of its own.
 func (ex *exporting) fromTheTop(ctx context.Context) error {
-	adds := map[object.ID]bool{}
+	adds, levels := map[object.ID]bool{}, map[int]bool{0: true}
 	err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
 		for _, c := range calls {
 			if c.Change.Verb == connector.Add {
-				adds[nameKey(c.Change.DN)] = true
+				adds[nameKey(c.Change.DN)], levels[depth(c.Change.DN)] = true, true
 			}
 		}
 		return nil
@@ -173,33 +173,27 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tried := map[object.ID]bool{}
-	for progress := true; progress; {
-		progress = false
+	for _, level := range slices.Sorted(maps.Keys(levels)) {
 		err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
 			ready := slices.DeleteFunc(calls, func(c *Call) bool {
-				return tried[c.Entry.ID] || c.Change.Verb == connector.Add && adds[nameKey(above(c.Change.DN))]
+				if c.Change.Verb != connector.Add {
+					return level != 0
+				}
+				return depth(c.Change.DN) != level || adds[nameKey(above(c.Change.DN))]
 			})
-			for _, c := range ready {
-				tried[c.Entry.ID] = true
-			}
 			order(AddsAndValues, ready)
 			if err := ex.send(ctx, ready); err != nil {
 				return err
 			}
 			for _, c := range ready {
-				if c.Change.Verb != connector.Add {
-					continue
-				}
 				p := c.Entry.PendingOf(space.Account, object.ID{})
-				if p == nil || !due(p) {
+				if c.Change.Verb == connector.Add && (p == nil || !due(p)) {
 					delete(adds, nameKey(c.Change.DN))
-					progress = true
 				}
 			}
 			return nil
 		})
-		if err != nil || len(adds) == 0 {
+		if err != nil {
 			return err
 		}
 	}
@@ -341,10 +335,17 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	outcomes, err := ex.sendPatiently(ctx, changes)
 	var named []store.Answer
 	var entries []*space.Entry
+	var apart []*Call
 	for i, c := range calls {
 		o := connector.Outcome{Err: errNotSent}
 		if i < len(outcomes) {
 			o = outcomes[i]
+		}
+		if more := c.apart(o.Err); more != nil {
+			c.each(func(p *space.Pending) { p.State = space.Waiting })
+			apart = append(apart, more...)
+			entries = append(entries, c.Entry)
+			continue
 		}
 		if a := ex.answer(c, o); a.Anchor != "" {
 			named = append(named, a)
@@ -353,7 +354,11 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	}
 	ex.sent += int64(len(outcomes))
 	ex.r.observe(Event{Step: ex.rep.Step, Phase: "send", Done: ex.sent})
-	return errors.Join(err, ex.keep(context.WithoutCancel(ctx), unique(entries), named))
+	err = errors.Join(err, ex.keep(context.WithoutCancel(ctx), unique(entries), named))
+	if err != nil || len(apart) == 0 {
+		return err
+	}
+	return ex.batch(ctx, apart)
 }
 
 // patience bounds how often and how long a busy system is asked again within

@@ -222,12 +222,15 @@ func (r *Runner) values(t *store.Tx, names *naming, o *metaverse.Object) ([]Valu
 // originInfo says where a value came from: rule with file and line, entry,
 // import, time (LIN-1).
 func (r *Runner) originInfo(t *store.Tx, o metaverse.Origin) (OriginInfo, error) {
-	out := OriginInfo{Rule: o.Rule, Import: o.Import, At: o.At, Kept: o.Kept, Hold: o.Connector == ""}
-	out.Where = r.whereOf(o.Rule)
-	if o.Entry.IsZero() {
+	out := OriginInfo{Rule: o.Rule, Import: o.Import, At: o.At, Kept: o.Kept, Hold: o.Connector == "", Where: r.whereOf(o.Rule)}
+	if o.Connector == "" {
 		return out, nil
 	}
-	entries, err := t.Entries([]object.ID{o.Entry})
+	out.Entry = o.Connector + "/" + o.Anchor
+	if o.Anchor != "" {
+		return out, nil
+	}
+	entries, err := t.Entries([]object.ID{o.Entry}) // an account that had no anchor yet
 	if e := entries[o.Entry]; e != nil {
 		out.Entry = e.Connector + "/" + e.Anchor
 	}
@@ -278,7 +281,14 @@ func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInf
 		out.Pending = append(out.Pending, pendingInfo(names, &e.Pending[i]))
 	}
 	if e.Unsent() {
-		out.Waits = r.lacks(e)
+		if out.Waits = r.lacks(e); out.Waits != "" {
+			out.State = "waiting for " + strconv.Quote(out.Waits)
+			for i := range out.Pending {
+				if out.Pending[i].Name == space.Account {
+					out.Pending[i].State = out.State
+				}
+			}
+		}
 	}
 	return out, nil
 }

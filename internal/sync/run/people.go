@@ -36,6 +36,19 @@ func (r *Runner) pick(t *store.Tx, s Selection) ([]picked, error) {
 	if s.Plan != 0 {
 		return r.pickPlan(t, s, only)
 	}
+	out, err := r.pickWaiting(t, s, only)
+	if err != nil || len(out) > 0 {
+		return out, err
+	}
+	last, err := planOf(t, 0) // a plan that was shown and not accepted
+	if err != nil || last.State != store.PlanReady {
+		return nil, err
+	}
+	s.Plan = last.No
+	return r.pickPlan(t, s, only)
+}
+
+func (r *Runner) pickWaiting(t *store.Tx, s Selection, only object.ID) ([]picked, error) {
 	var out []picked
 	for after := (object.ID{}); ; {
 		list, err := t.WaitingObjects(after, 500)
@@ -192,7 +205,7 @@ func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) 
 	for i := range list {
 		p := &list[i]
 		author := p.author
-		if p.hold != nil && p.hold.By != "guard" && p.hold.By != "" {
+		if p.hold != nil && p.hold.By != engine.ByGuard && p.hold.By != "" {
 			author = p.hold.By
 		} else if author == "" {
 			author = last.Author

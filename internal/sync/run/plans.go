@@ -10,6 +10,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/store"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/metaverse"
 )
 
 var planStates = map[store.PlanState]string{store.PlanDeciding: "being decided", store.PlanReady: "decided", store.PlanAccepting: "being accepted",
@@ -199,13 +200,44 @@ func (r *Runner) waitingInfos(t *store.Tx, list []store.Waiting) ([]UnitInfo, er
 			case v.Approved(ids[i])[engine.ChangeHash(ids[i], &c.Change)]:
 				c.Why = "approved"
 			case len(holds) == 0:
-				c.Why = "not approved"
+				if c.Why, err = r.follows(t, v.Object(ids[i]), &c.Change); err != nil {
+					return nil, err
+				}
 			default:
 				c.Why = "its unit is held"
 			}
 		}
 	}
 	return infos, nil
+}
+
+// follows says why a change waits on which nothing is held: whose hold it
+// follows, or that nobody approved it.
+func (r *Runner) follows(t *store.Tx, o *metaverse.Object, c *engine.Change) (string, error) {
+	var near []object.ID
+	if !c.Target.IsZero() {
+		near = append(near, c.Target)
+	}
+	if o != nil {
+		near = append(near, refsOf(o, nil)...)
+	}
+	v := t.View(r.names())
+	if err := v.Load(engine.Need{Objects: near}); err != nil {
+		return "", err
+	}
+	names := newNaming(t)
+	for _, id := range near {
+		holds := v.Holds(id)
+		if len(holds) == 0 {
+			continue
+		}
+		if o := v.Object(id); o != nil {
+			return nameOf(o).String(), nil
+		}
+		name, err := names.unbornName(id)
+		return name.String(), err
+	}
+	return "not approved", nil
 }
 
 // holdFor finds the hold that keeps a change back: on its very target, or on

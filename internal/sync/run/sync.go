@@ -84,6 +84,7 @@ type note struct {
 	redue   bool // due is not what is stored
 	ended   []*engine.Hold
 	waiting []engine.Change
+	origins []engine.NewOrigin
 }
 
 func (d *deciding) connectors() []string {
@@ -367,8 +368,8 @@ func (d *deciding) take(w *store.PlanWriter, t *engine.Tally) error {
 		if len(v.Waiting) > 0 {
 			d.counts["held"]++
 		}
-		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] {
-			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: v.Waiting})
+		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] || len(v.Origins) > 0 {
+			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: v.Waiting, origins: v.Origins})
 		}
 	}
 	t.Verdicts = nil // the units are stored; what guards counted stays
@@ -387,7 +388,7 @@ func (d *deciding) tally(u *engine.Unit) {
 func (d *deciding) finish(ctx context.Context) error {
 	holds := d.dec.NewHolds()
 	for _, h := range holds {
-		h.Plan, h.By = d.plan.No, "guard"
+		h.Plan, h.By = d.plan.No, engine.ByGuard
 	}
 	if d.opt.Preview {
 		holds = nil

@@ -98,6 +98,23 @@ func (n *naming) name(id object.ID, typ string) ObjectName {
 	return ObjectName{ID: id.String(), Type: typ}
 }
 
+// unbornName names an object that is not there: what waits says who founds it.
+func (n *naming) unbornName(id object.ID) (ObjectName, error) {
+	for after := (object.ID{}); ; {
+		list, err := n.t.WaitingObjects(after, 1000)
+		if err != nil || len(list) == 0 {
+			return n.name(id, ""), err
+		}
+		for _, w := range list {
+			after = w.Object
+			if w.Object == id {
+				n.learn(&engine.Unit{Object: id, Changes: w.Changes})
+				return n.name(id, ""), nil
+			}
+		}
+	}
+}
+
 // unitInfos turns units into what people see.
 func (n *naming) unitInfos(units []engine.Unit) ([]UnitInfo, error) {
 	var ids []object.ID
@@ -263,13 +280,34 @@ func (r *Runner) find(t *store.Tx, text string) (ref, error) {
 	return r.byName(t, text)
 }
 
-// unborn finds an object that is not there because its birth is held.
+// unborn finds an object that is not there because its birth is held, or was
+// only planned.
 func unborn(t *store.Tx, id object.ID, founder string) (ref, bool) {
 	v := t.View(nil)
-	if err := v.Load(engine.Need{Objects: []object.ID{id}}); err != nil || len(v.Holds(id)) == 0 {
+	if err := v.Load(engine.Need{Objects: []object.ID{id}}); err != nil {
+		return ref{}, false
+	}
+	if len(v.Holds(id)) == 0 && !planned(t, id) {
 		return ref{}, false
 	}
 	return ref{id, &metaverse.Object{ID: id, Founder: founder}}, true
+}
+
+// planned reports that the last plan has a unit for the object.
+func planned(t *store.Tx, id object.ID) bool {
+	p, err := planOf(t, 0)
+	for no := int64(0); err == nil; no++ {
+		var c *store.Chunk
+		if c, err = t.Chunk(p.No, no); c == nil {
+			return false
+		}
+		for i := range c.Units {
+			if c.Units[i].Object == id {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *Runner) known(conn string) bool {

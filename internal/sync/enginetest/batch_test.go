@@ -1,0 +1,44 @@
+package enginetest
+
+import (
+	"os"
+	"testing"
+
+	"muster/internal/sync/oracle"
+)
+
+// TestPlanDoesNotDependOnBatchesOrWorkers wants the plan byte for byte the same
+// whatever the size of batches and the number of workers (PLAN-6). It is worth
+// running with -race.
+func TestPlanDoesNotDependOnBatchesOrWorkers(t *testing.T) {
+	n := 25
+	if os.Getenv("MUSTER_LONG") != "" {
+		n = 1000
+	}
+	plans := 0
+	for seed := range n {
+		h := oracle.NewHistory(int64(seed))
+		h.Watch = func(w *oracle.World, r *oracle.Rules, _ *oracle.Plan) {
+			set := ruleSet(r)
+			want := ""
+			for _, d := range []deciding{{w, set, 500, 1}, {w, set, 1, 1}, {w, set, 7, 1}, {w, set, 10_000, 1}, {w, set, 1, 4}, {w, set, 3, 4}} {
+				out, err := d.decide(full(w, set))
+				if err != nil {
+					t.Fatalf("seed %d: batches of %d by %d workers: %v", seed, d.size, d.workers, err)
+				}
+				got := out.canonical()
+				if want == "" {
+					want = got
+				}
+				if got != want {
+					t.Fatalf("seed %d: batches of %d by %d workers give another plan:\n%s", seed, d.size, d.workers, oracle.Diff(want, got))
+				}
+				plans++
+			}
+		}
+		for range steps {
+			h.Step()
+		}
+	}
+	t.Logf("%d plans", plans)
+}

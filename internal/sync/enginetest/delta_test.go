@@ -1,0 +1,329 @@
+package enginetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/oracle"
+	"muster/internal/sync/rules"
+)
+
+// marks is what a product keeps from run to run, beside the world: who has to
+// be decided again (design 4.2), and what waits.
+type marks struct {
+	everybody bool
+	entries   map[object.ID]bool
+	objects   map[object.ID]bool
+	waiting   map[object.ID][]engine.Change // what holds keep back, by object
+	open      map[object.ID][]engine.Change // units that were not accepted
+	queue     []object.ID
+}
+
+func newMarks() *marks {
+	return &marks{everybody: true, entries: map[object.ID]bool{}, objects: map[object.ID]bool{}, waiting: map[object.ID][]engine.Change{}, open: map[object.ID][]engine.Change{}}
+}
+
+// trigger is that of a delta run: what is marked, what waits, what is due.
+func (m *marks) trigger(w *oracle.World, set *rules.Set) engine.Trigger {
+	t := full(w, set)
+	if m.everybody {
+		return t
+	}
+	entries, objects := map[object.ID]bool{}, map[object.ID]bool{}
+	for id := range m.entries {
+		entries[id] = true
+	}
+	for _, id := range m.queue {
+		entries[id] = true
+	}
+	for id := range m.objects {
+		objects[id] = true
+	}
+	for _, waits := range []map[object.ID][]engine.Change{m.waiting, m.open} {
+		for id, cs := range waits {
+			objects[id] = true
+			for _, e := range engine.Moved(cs) {
+				entries[e] = true
+			}
+		}
+	}
+	for target := range w.Holds {
+		objects[target.Object] = true
+	}
+	for id, o := range w.Objects {
+		if !o.Due.IsZero() && !w.Clock.Before(o.Due) {
+			objects[id] = true
+		}
+	}
+	t.All, t.Objects = nil, nil
+	for id := range objects {
+		t.Objects = append(t.Objects, id)
+	}
+	t.Objects = sorted(t.Objects)
+	t.Entries = slices.DeleteFunc(t.Entries, func(id object.ID) bool { return !entries[id] })
+	return t
+}
+
+// happened marks who is concerned by what happened between two worlds but for
+// the acceptance of a plan: imports, holds, answers of systems.
+func (m *marks) happened(a, b *oracle.World) {
+	for id, x := range a.Entries {
+		switch y := b.Entries[id]; {
+		case y == nil: // forgotten, or its deletion is confirmed
+			m.objects[x.Link] = true
+		case x.Version != y.Version || x.Anchor != y.Anchor || x.Cut != y.Cut || x.Link != y.Link || x.Explicit != y.Explicit:
+			m.entries[id] = true
+		case toped(x, y): // overtaken, contested, or not there after all
+			m.objects[x.Link] = true
+		case x.DeletionSent() != y.DeletionSent():
+			m.objects[x.Link] = true
+		}
+	}
+	for id := range b.Entries {
+		if a.Entries[id] == nil {
+			m.entries[id] = true
+		}
+	}
+	written := func(a, b *oracle.World) {
+		for t, h := range a.Holds {
+			if b.Holds[t] == nil || *describe(b.Holds[t]) != *describe(h) {
+				m.objects[t.Object] = true
+				if e := newView(b, nil).entryAt(t.Connector, t.Name); t.Kind == oracle.EntryLink && !e.IsZero() {
+					m.entries[e] = true
+				}
+			}
+		}
+	}
+	written(a, b)
+	written(b, a)
+}
+
+func describe(h *oracle.Hold) *string {
+	s := fmt.Sprint(*h)
+	return &s
+}
+
+// decidedNow takes the marks off and keeps what deciding left.
+func (m *marks) decidedNow(d decided) {
+	m.everybody = false
+	clear(m.entries)
+	clear(m.objects)
+	clear(m.open)
+	for _, v := range d.verdicts {
+		if len(v.Waiting) > 0 {
+			m.waiting[v.Object] = v.Waiting
+		} else {
+			delete(m.waiting, v.Object)
+		}
+	}
+	m.queue = nil
+	for _, q := range d.queued {
+		m.queue = append(m.queue, q.Entry)
+	}
+}
+
+// delta follows one history with delta runs.
+type delta struct {
+	seed  int
+	m     *marks
+	rng   *rand.Rand
+	wrong string
+
+	before *oracle.World // the world on which the last plan was decided, and by what rules
+	rules  *oracle.Rules
+	last   decided
+	plans  int
+	objs   int
+	full   int
+}
+
+// watch decides a delta run, and compares it with the oracle's plan, which
+// decides everybody.
+func (d *delta) watch(w *oracle.World, r *oracle.Rules, p *oracle.Plan) {
+	if d.wrong != "" {
+		return
+	}
+	d.catchUp(w, r)
+	set := ruleSet(r)
+	out, err := deciding{w, set, sizes[d.seed%len(sizes)], 1}.decide(d.m.trigger(w, set))
+	if err != nil {
+		d.wrong = "fault\n" + err.Error()
+		return
+	}
+	d.plans, d.objs, d.full = d.plans+1, d.objs+len(out.verdicts), d.full+len(w.Objects)
+	d.m.decidedNow(out)
+	d.wrong = differences(ofOracle(p), d.answer(w, out))
+	if d.wrong == "" {
+		d.wrong = d.accepts(w, r, set, out)
+	}
+	if d.wrong != "" {
+		d.wrong += "holds\n" + oracle.DescribeHolds(w)
+	}
+	d.before, d.rules, d.last = w.Clone(), r, out
+}
+
+// answer is what is known after the run: what it decided, and what it left as it
+// was.
+func (d *delta) answer(w *oracle.World, out decided) (a answer) {
+	due := map[object.ID]time.Time{}
+	for id, o := range w.Objects {
+		due[id] = o.Due
+	}
+	for _, v := range out.verdicts {
+		due[v.Object] = v.Due
+		if v.Unit != nil {
+			a.units += oracle.Text(oracleChanges(v.Object, v.Unit.Changes))
+		}
+		for _, h := range v.Ended {
+			a.ended += fmt.Sprintln(h.Target)
+		}
+		for _, f := range v.Faults {
+			a.units += fmt.Sprintln("fault", v.Object, f)
+		}
+	}
+	for id, at := range due {
+		if !at.IsZero() {
+			a.due += fmt.Sprintln(id, at)
+		}
+	}
+	for id, cs := range d.m.waiting {
+		a.waiting += oracle.Text(oracleChanges(id, cs))
+	}
+	for _, h := range out.holds {
+		a.holds += fmt.Sprintln(h.Target, h.Refused)
+	}
+	for _, q := range out.queued {
+		a.queue += fmt.Sprintln(q.Entry, q.Rule, q.Candidates, q.Taken)
+	}
+	return a.sorted()
+}
+
+// accepts accepts the run twice, by the oracle and by the engine, all of it or a
+// part, and compares what came of it. After the whole a full run is empty.
+func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out decided) string {
+	oracles, engines := w.Clone(), w.Clone()
+	p := oracle.Decide(oracles, r)
+	var pick func(object.ID) bool
+	if d.rng.IntN(3) == 0 {
+		pick = func(object.ID) bool { return d.rng.IntN(2) == 0 }
+	}
+	taken := map[object.ID]bool{}
+	for _, c := range oracle.Accept(oracles, p, pick) {
+		taken[c.Object] = true
+	}
+	if err := accept(engines, set, out, func(id object.ID) bool { return taken[id] }); err != nil {
+		return "acceptance\n" + err.Error()
+	}
+	if diff := oracle.Diff(dump(oracles), dump(engines)); diff != "" {
+		for _, e := range engines.Entries {
+			if strings.Contains(diff, e.ID.String()) {
+				diff += fmt.Sprintln("object", e.Link, "pending before", w.Entries[e.ID], "after", e.Pending, "\n", oracle.Text(p.Units[e.Link]))
+			}
+		}
+		return "acceptance (- the oracle, + the engine)\n" + diff
+	}
+	units := func(yield func(*engine.Unit) bool) {
+		for _, v := range out.verdicts {
+			if v.Unit != nil && !yield(v.Unit) {
+				return
+			}
+		}
+	}
+	for id := range engine.Waiting(units, func(u *engine.Unit) bool { return taken[u.Object] }) {
+		if taken[id] {
+			return fmt.Sprintf("waiting\n%s was accepted, though it rests on what was not", id)
+		}
+	}
+	if pick != nil || len(oracle.Decide(engines, r).NewHolds) > 0 {
+		return ""
+	}
+	again, err := deciding{engines, set, 500, 1}.decide(full(engines, set))
+	if err != nil {
+		return "fault\n" + err.Error()
+	}
+	for _, v := range again.verdicts {
+		if v.Unit != nil {
+			return "a full run is not empty\n" + oracle.Text(oracleChanges(v.Object, v.Unit.Changes))+ "\nORACLE\n"+oracle.Decide(engines,r).Text()
+		}
+	}
+	return ""
+}
+
+// catchUp finds which units of the last plan were accepted, and marks who has to
+// be decided again since.
+func (d *delta) catchUp(w *oracle.World, r *oracle.Rules) {
+	if d.before == nil {
+		return
+	}
+	after := d.before.Clone()
+	p := oracle.Decide(after, d.rules)
+	accepted := map[object.ID]bool{}
+	for o := range p.Units {
+		was, is := d.before.Objects[o], w.Objects[o]
+		accepted[o] = was == nil && is != nil || was != nil && (is == nil || is.Version != was.Version)
+	}
+	oracle.Accept(after, p, func(o object.ID) bool { return accepted[o] })
+	for _, v := range d.last.verdicts {
+		if v.Unit != nil && !accepted[v.Object] {
+			d.m.open[v.Object] = v.Unit.Changes
+		}
+	}
+	d.m.happened(after, w)
+	d.m.everybody = d.m.everybody || r != d.rules
+}
+
+// TestDeltaRunsLeaveNothing follows histories with runs that decide only who has
+// to be decided again. Each must give what deciding everybody gives (DELTA-1 to
+// DELTA-8), and accepting it by engine.Apply must give the oracle's world.
+func TestDeltaRunsLeaveNothing(t *testing.T) {
+	n := 100
+	if k, err := strconv.Atoi(os.Getenv("ENGINE_HISTORIES")); err == nil {
+		n = k
+	} else if os.Getenv("MUSTER_LONG") != "" {
+		n = 3000
+	}
+	plans, objs, everybody, broken := 0, 0, 0, 0
+	kinds, shortest, length := map[string]int{}, map[string]string{}, map[string]int{}
+	for seed := range n {
+		h := oracle.NewHistory(int64(seed))
+		d := &delta{seed: seed, m: newMarks(), rng: rand.New(rand.NewPCG(uint64(seed), 1))}
+		h.Watch = d.watch
+		for i := 0; i < steps && d.wrong == ""; i++ {
+			h.Step()
+		}
+		plans, objs, everybody = plans+d.plans, objs+d.objs, everybody+d.full
+		if d.wrong == "" {
+			continue
+		}
+		broken++
+		kind, _, _ := strings.Cut(d.wrong, "\n")
+		kinds[kind]++
+		if k := length[kind]; k == 0 || len(h.Steps) < k {
+			length[kind] = len(h.Steps)
+			shortest[kind] = "seed " + strconv.Itoa(seed) + "\n" + oracle.Describe(h.R) + strings.Join(h.Steps, "\n") + "\n" + d.wrong
+		}
+	}
+	t.Logf("%d plans of %d histories; %d objects decided, of %d; %d histories end in a difference: %v", plans, n, objs, everybody, broken, kinds)
+	for _, kind := range slices.SortedFunc(keys(shortest), cmp.Compare[string]) {
+		t.Errorf("%s\n%s", kind, shortest[kind])
+	}
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
