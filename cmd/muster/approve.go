@@ -69,7 +69,7 @@ ends by itself when the rules no longer want that outcome.`,
 				return s.Lift(ctx, sel, d)
 			}},
 		{use: "narrow", short: "Keep one part of a plan and hold the rest", done: "held back", next: "muster plan holds", object: true,
-			long:    "Holds everything that waits, or that a plan would do, beside the chosen part. What it holds can be approved later.",
+			long:    "Holds everything that waits, or that a plan would do, beside the chosen part. What is held can be\napproved later.",
 			example: "  muster plan narrow person hr/1001\n  muster plan narrow --plan 12 person hr/1001",
 			do: func(ctx context.Context, s *app.Session, sel run.Selection, d run.Decision) (int, error) {
 				return s.Narrow(ctx, sel, d)
@@ -102,7 +102,7 @@ func (c *cli) decisionCommand(d *decision) *cobra.Command {
 			if sel.Object == "" && sel.Cause == "" && !all {
 				return usage("plan "+d.use+" must know what it is about", "name an object, a cause with --cause, or --all for everything")
 			}
-			return c.with(ctx, false, func(s *app.Session) error { return c.decide(ctx, s, d, sel, because) })
+			return c.with(ctx, func(s *app.Session) error { return c.decide(ctx, s, d, sel, because) })
 		}),
 	}
 	f := cmd.Flags()
@@ -181,7 +181,7 @@ bring it back. Nothing changes before the next synchronization.`,
 			if err != nil {
 				return err
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				info, err := s.Plan(ctx, no)
 				if err != nil {
 					return err

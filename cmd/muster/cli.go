@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,8 +82,19 @@ func (c *cli) does(fn do) func(*cobra.Command, []string) error {
 }
 
 // with opens a session for a command, and closes it.
-func (c *cli) with(ctx context.Context, create bool, fn func(s *app.Session) error) error {
-	s, err := c.open(ctx, app.Options{Dir: c.dir, Create: create, Watch: c.watch})
+func (c *cli) with(ctx context.Context, fn func(s *app.Session) error) error {
+	return c.session(ctx, app.Options{}, fn)
+}
+
+// making is with, and makes the store if there is none; before that the
+// configuration must know what the command is about.
+func (c *cli) making(ctx context.Context, knows func(*run.Config) *problem.Problem, fn func(s *app.Session) error) error {
+	return c.session(ctx, app.Options{Create: true, Knows: knows}, fn)
+}
+
+func (c *cli) session(ctx context.Context, o app.Options, fn func(s *app.Session) error) error {
+	o.Dir, o.Watch = c.dir, c.watch
+	s, err := c.open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -147,7 +159,7 @@ func (c *cli) giveBoth(result any, wrong error) error {
 	e := json.NewEncoder(c.out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(answer{Version: local.Version, Command: c.command, Result: local.Shape(result), Problems: local.Problems(wrong)})
+	return e.Encode(answer{Version: local.Version, Command: c.command, Result: listed(local.Shape(result)), Problems: local.Problems(wrong)})
 }
 
 // fail writes an error: in JSON on standard output, where programs look for an
@@ -210,4 +222,12 @@ func (c *cli) confirm(ctx context.Context, question string) error {
 		return &problem.Problem{Code: "not-confirmed", Message: "nothing was done"}
 	}
 	return err
+}
+
+// listed makes a list of nothing an empty one, so that programs find a list.
+func listed(v any) any {
+	if r := reflect.ValueOf(v); r.IsValid() && r.Kind() == reflect.Slice && r.IsNil() {
+		return reflect.MakeSlice(r.Type(), 0, 0).Interface()
+	}
+	return v
 }

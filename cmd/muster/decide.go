@@ -30,7 +30,7 @@ func (c *cli) heldImport(use, short, long, question string, settle func(context.
 			if err := c.confirm(ctx, fmt.Sprintf(question, args[0])); err != nil {
 				return err
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if err := settle(ctx, s, args[0], because); err != nil {
 					return err
 				}
@@ -64,7 +64,7 @@ already. You say which object an entry belongs to, or that it is somebody new.`,
   muster queue new hr/2001`,
 		Args: arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				list, err := s.Queue(ctx, page)
 				if err != nil {
 					return err
@@ -97,7 +97,7 @@ func (c *cli) queueJoin() *cobra.Command {
 			if len(rest) > 0 {
 				return usage("queue join does not know what to do with "+strings.Join(rest, " "), "write the object as one word: "+`"`+strings.Join(args[1:], " ")+`"`)
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if err := s.JoinTo(ctx, args[0], object, run.Decision{By: s.Person, Because: because}); err != nil {
 					return err
 				}
@@ -117,7 +117,7 @@ func (c *cli) queueNew() *cobra.Command {
 		Example: "  muster queue new hr/2001\n  muster queue new hr/2001 --because \"same name, another person\"",
 		Args:    arguments(1, 1), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if err := s.JoinTo(ctx, args[0], "", run.Decision{By: s.Person, Because: because}); err != nil {
 					return err
 				}
@@ -141,7 +141,7 @@ the entry gave is recalled, and its account is left as it is.`,
 			if err := c.confirm(ctx, "cut "+args[0]+" from its object?"); err != nil {
 				return err
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if err := s.Disconnect(ctx, args[0], run.Decision{By: s.Person, Because: because}); err != nil {
 					return err
 				}

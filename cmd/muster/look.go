@@ -21,7 +21,7 @@ and what waits for people.`,
 		Example: "  muster status\n  muster status --json | jq .result.waiting",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				st, err := s.Status(ctx)
 				if err != nil {
 					return err
@@ -46,7 +46,7 @@ func (c *cli) findCommand() *cobra.Command {
 		Args:    arguments(1, -1), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
 			word := strings.Join(args, " ")
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				list, err := s.Find(ctx, word, run.Page{Size: size})
 				if err != nil {
 					return err
@@ -77,7 +77,7 @@ to them, holds, and what plans did to it. With --as-of, as it was then.`,
 		Example: "  muster show person hr/1002\n  muster show okafor\n  muster show hr/1002 --as-of 2027-03-01",
 		Args:    arguments(1, -1), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				var at time.Time
 				if asOf != "" {
 					var err error
@@ -111,7 +111,7 @@ an account, or dir for the account itself.`,
 				return usage("explain does not know what to do with "+strings.Join(rest[1:], " "), "put what has blanks in quotes")
 			}
 			attr := strings.Join(rest, "")
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				x, err := s.Explain(ctx, object, attr)
 				if err != nil {
 					return err
@@ -130,7 +130,7 @@ func (c *cli) runsCommand() *cobra.Command {
 		Example: "  muster runs\n  muster runs --size 1 --json",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				list, err := s.Runs(ctx, page)
 				if err != nil {
 					return err

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"muster/internal/app"
 )
 
@@ -23,6 +25,7 @@ func main() { os.Exit(start(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func start(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := interruptible(errs)
 	defer stop()
+	cobra.EnableCommandSorting = false // ours are in the order in which people need them
 	c := &cli{in: in, out: out, errs: errs, now: time.Now, open: app.Open}
 	return c.run(ctx, args)
 }

@@ -39,7 +39,7 @@ The exit code is 0 if nothing would change, 4 if something would, 3 if guards wo
 				return usage("there is no command plan "+args[0], "see: muster help plan; an object with blanks is written in quotes")
 			}
 			o.Object, o.Preview = object, true
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if rules != "" {
 					rep, err := s.Impact(ctx, rules, o)
 					return c.previewed(ctx, s, rep, err, page)
@@ -129,7 +129,7 @@ func (c *cli) planList() *cobra.Command {
 		Example: "  muster plan list\n  muster plan list --size 10 --json",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				list, err := s.ListPlans(ctx, page)
 				if err != nil {
 					return err
@@ -169,7 +169,7 @@ the last plan.`,
 			if err != nil {
 				return err
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				info, err := s.Plan(ctx, no)
 				if err != nil {
 					return err
@@ -233,7 +233,7 @@ everything with the same cause. With --cause, every object that waits for it.`,
 		Example: "  muster plan waiting\n  muster plan waiting --cause 'guard deletes'\n  muster plan waiting --json",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				if cause != "" || page.After != "" || page.Match != "" {
 					return c.waitingFor(ctx, s, text.Cause(cause), page)
 				}
@@ -307,7 +307,7 @@ when somebody lifts it, when its time is over, or when the rules no longer want 
 		Example: "  muster plan holds\n  muster plan lift person hr/1002 dir.fax",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				list, err := s.Holds(ctx, page)
 				if err != nil {
 					return err

@@ -51,6 +51,8 @@ an id, or the beginning of a name that only one object has.`,
 	root.SetOut(c.out)
 	root.SetErr(c.errs)
 	root.SetIn(c.in)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	return root
 }
 

@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 )
 
 var update = flag.Bool("update", false, "write what was seen into the scripts")
 
 func TestMain(m *testing.M) {
+	cobra.EnableCommandSorting = false // as start does
 	testscript.Main(m, map[string]func(){
 		"muster": func() { os.Exit(start(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
@@ -40,7 +42,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MUSTER_CONFIG", "")
 			e.Setenv("MUSTER_SOCKET", "")
 			e.Setenv("NO_COLOR", "")
-			return unpack(filepath.Join("testdata", "house"), e.WorkDir)
+			e.Cd = filepath.Join(e.WorkDir, "house")
+			return errors.Join(unpack(filepath.Join("testdata", "house"), e.Cd), unpack(filepath.Join("testdata", "stories"), filepath.Join(e.WorkDir, "stories")))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": rc, "tidy": tidy, "await": await},
 	})
@@ -96,7 +99,7 @@ func tidy(ts *testscript.TestScript, _ bool, args []string) {
 		line = strings.NewReplacer("by "+who, "by WHO", `"`+who+`"`, `"WHO"`).Replace(line)
 		out.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	ts.Check(os.WriteFile(ts.MkAbs("seen"), []byte(out.String()), 0o600))
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "seen"), []byte(out.String()), 0o600))
 }
 
 func account(ts *testscript.TestScript) string {

@@ -7,6 +7,7 @@ import (
 
 	"muster/cmd/muster/text"
 	"muster/internal/app"
+	"muster/internal/base/problem"
 	"muster/internal/sync/run"
 )
 
@@ -23,7 +24,8 @@ none.`,
   muster import hr --json | jq .result.counters`,
 		Args: arguments(1, 1), ValidArgsFunction: c.completeConnector, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, true, func(s *app.Session) error {
+			knows := func(cfg *run.Config) *problem.Problem { _, wrong := cfg.Connector(args[0]); return wrong }
+			return c.making(ctx, knows, func(s *app.Session) error {
 				rep, err := s.Import(ctx, args[0], full)
 				return c.stepDone(rep, err)
 			})
@@ -42,7 +44,7 @@ confirmed by the next import.`,
   muster export dir && muster import dir`,
 		Args: arguments(1, 1), ValidArgsFunction: c.completeConnector, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				rep, err := s.Export(ctx, args[0])
 				return c.stepDone(rep, err)
 			})
@@ -67,7 +69,7 @@ if nothing would change, 4 if something would, 3 if guards would hold some of it
 			if err := acceptWord(accept, &o.Accept); err != nil {
 				return err
 			}
-			return c.with(ctx, false, func(s *app.Session) error {
+			return c.with(ctx, func(s *app.Session) error {
 				rep, err := s.Sync(ctx, o)
 				if o.Preview {
 					return c.previewed(ctx, s, rep, err, run.Page{})
@@ -104,7 +106,8 @@ that does not let the next run. Makes the store if there is none.`,
   muster run nightly --quiet --json > last-run.json`,
 		Args: arguments(1, 1), ValidArgsFunction: c.completeProfile, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, true, func(s *app.Session) error {
+			knows := func(cfg *run.Config) *problem.Problem { _, wrong := cfg.Profile(args[0]); return wrong }
+			return c.making(ctx, knows, func(s *app.Session) error {
 				rep, err := s.Run(ctx, args[0])
 				if rep == nil {
 					return err

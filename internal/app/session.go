@@ -34,6 +34,9 @@ type Options struct {
 	Dir    string          // of the configuration
 	Create bool            // make the store if there is none
 	Watch  func(run.Event) // is told of progress; may be nil
+	// Knows says whether the configuration knows what the session is opened
+	// for, before a store is made; nil: it need not.
+	Knows func(*run.Config) *problem.Problem
 }
 
 // Open opens a session for the configuration in a folder. While a server has
@@ -51,6 +54,11 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	if err := problems.Err(); err != nil {
 		return nil, err
+	}
+	if o.Knows != nil {
+		if wrong := o.Knows(cfg); wrong != nil {
+			return nil, wrong
+		}
 	}
 	st, err := s.openStore(ctx, o.Create)
 	if err != nil {

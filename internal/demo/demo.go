@@ -64,11 +64,11 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 // newEstate makes up the organisation and starts its directory. Its clock
-// stands nine days back, so that the week of the scenes ends today.
+// stands eight days back, so that the week of the scenes ends yesterday.
 func newEstate(o Options) (*estate, error) {
-	start := o.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -9)
+	start := o.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -8)
 	e := &estate{dir: o.Dir, clock: &clock{real: o.Now}}
-	e.clock.set(start.Add(8 * time.Hour))
+	e.clock.set(start.Add(2 * time.Hour)) // the first scene is more than 24 hours later: so far do guards look back
 	if o.People == 0 {
 		o.People = 2000
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"muster/internal/base/secret"
+	"muster/internal/demo/ldapserver"
 	"muster/internal/demo/systems"
 	"muster/internal/store"
 	"muster/internal/sync/run"
@@ -48,7 +49,11 @@ func TestDemo(t *testing.T) {
 
 // TestDemoOnOpenLDAP plays the same scenes on a real OpenLDAP.
 func TestDemoOnOpenLDAP(t *testing.T) {
-	server, err := slapd.Start(slapd.Options{})
+	certs, err := ldapserver.NewCertificates(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := slapd.Start(slapd.Options{CA: certs.CA, Cert: certs.Cert, Key: certs.Key})
 	if err != nil {
 		t.Fatal(err)
 	}

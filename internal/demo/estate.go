@@ -139,7 +139,7 @@ func (e *estate) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.desk.Import(ctx, "dir", true)
+	_, err = e.desk.Import(ctx, "dir", false)
 	return err
 }
 

@@ -23,12 +23,3 @@ func singleKeys(f *os.File) (restore func(), err error) {
 	}
 	return func() { unix.IoctlSetTermios(fd, setTermios, was) }, nil //nolint:errcheck // the terminal may be gone
 }
-
-// Columns is how wide a terminal is, 0 if that is not known.
-func Columns(f *os.File) int {
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
-	}
-	return int(size.Col)
-}

@@ -18,12 +18,3 @@ func singleKeys(f *os.File) (restore func(), err error) {
 	}
 	return func() { windows.SetConsoleMode(h, was) }, nil //nolint:errcheck // the console may be gone
 }
-
-// Columns is how wide a console is, 0 if that is not known.
-func Columns(f *os.File) int {
-	var info windows.ConsoleScreenBufferInfo
-	if err := windows.GetConsoleScreenBufferInfo(windows.Handle(f.Fd()), &info); err != nil {
-		return 0
-	}
-	return int(info.Window.Right-info.Window.Left) + 1
-}

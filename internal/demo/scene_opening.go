@@ -13,15 +13,22 @@ func opening(ctx context.Context, s *stage, e *estate) error {
 		number(len(e.org.People)), len(organisation.Sites))
 	s.say("One moment: everybody gets an account.")
 	s.line("")
-	began := e.clock.real()
+	began, last := e.clock.real(), int64(0)
 	if err := e.open(ctx); err != nil {
 		return err
 	}
-	for i := range 3 { // the second night finds nothing to do
-		if _, err := e.nightly(ctx); err != nil && i == 2 {
+	for range 2 { // the second night confirms, and finds nothing to do
+		rep, err := e.nightly(ctx)
+		if err != nil {
 			return err
 		}
+		last = planOf(rep)
 	}
+	plan, err := e.desk.Plan(ctx, last)
+	if err != nil {
+		return err
+	}
+	s.expect(plan.Units == 0, "the second night finds nothing to do, not %d units", plan.Units)
 	p, err := e.to.Look()
 	if err != nil {
 		return err

@@ -88,15 +88,12 @@ func (e *estate) makeIt(ctx context.Context, s *stage, preview run.PlanInfo, out
 	if err := e.reload(); err != nil {
 		return err
 	}
-	s.command("cp NEW/"+changedRule+" rules/", "muster sync --full", "muster export dir")
-	step, err := e.desk.Sync(ctx, run.SyncOptions{Full: true})
+	s.command("cp NEW/"+changedRule+" rules/", "muster run nightly")
+	rep, err := e.nightly(ctx)
 	if err != nil {
 		return err
 	}
-	if err := e.send(ctx); err != nil {
-		return err
-	}
-	made, err := e.desk.Plan(ctx, step.Plan)
+	made, err := e.desk.Plan(ctx, planOf(rep))
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,8 @@ func sceneUndo(ctx context.Context, s *stage, e *estate) error {
 	if err := e.reload(); err != nil {
 		return err
 	}
-	s.command("git revert HEAD", "muster sync --full")
-	if _, err := e.desk.Sync(ctx, run.SyncOptions{Full: true}); err != nil {
+	s.command("git revert HEAD", "muster run nightly")
+	if _, err := e.nightly(ctx); err != nil {
 		return err
 	}
 	st, err := e.desk.Status(ctx)

@@ -114,9 +114,9 @@ func find(paths []string) ([]string, error) {
 
 // One runs one story from its text. name is where problems are said to be, and
 // where «config:» is looked up from.
-func One(ctx context.Context, name string, text []byte, o Options) Result {
+func One(ctx context.Context, name string, text []byte, o Options) (res Result) {
 	story, list := Parse(name, text)
-	res := Result{Path: name, Title: story.Title, Problems: list}
+	res = Result{Path: name, Title: story.Title, Problems: list}
 	for _, c := range story.Covers {
 		res.Covers = append(res.Covers, c.ID)
 	}
@@ -135,6 +135,11 @@ func One(ctx context.Context, name string, text []byte, o Options) Result {
 		return res
 	}
 	defer w.close()
+	defer func() { // one story that finds a fault in Muster must not keep the others from being told
+		if fault := recover(); fault != nil {
+			res.Problems = append(w.found, story.problem(w.at, "unexpected-error", fmt.Sprintf("a fault in Muster itself: %v", fault), "send us this story"))
+		}
+	}()
 	res.Problems = w.play(ctx)
 	return res
 }

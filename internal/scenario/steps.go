@@ -86,6 +86,7 @@ func (w *world) play(ctx context.Context) problem.List {
 		if !expecting && !w.endedWell() {
 			return w.found
 		}
+		w.at = s.Line
 		p := s.do(ctx, w)
 		if p == nil {
 			continue

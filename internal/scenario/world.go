@@ -35,6 +35,7 @@ type world struct {
 	plan    int64           // the last plan
 	preview bool            // it was only previewed
 	undone  *run.UndoInfo   // what the last undo told
+	at      int             // the line of the step under way
 	found   problem.List
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+	"unsafe"
 
 	"muster/internal/base/object"
 )
@@ -85,6 +86,11 @@ type reader struct {
 }
 
 func (t *Tx) reader(body []byte) *reader { return &reader{t: t, s: string(body)} }
+
+// owned reads a body that nobody writes to any more, without copying it.
+func (t *Tx) owned(body []byte) *reader {
+	return &reader{t: t, s: unsafe.String(unsafe.SliceData(body), len(body))}
+}
 
 func (r *reader) fail() { r.bad, r.s = true, "" }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 
 	"muster/internal/base/object"
 	"muster/internal/sync/space"
@@ -103,8 +104,12 @@ func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
 			return err
 		}
 		out[k] = e
-		t.store.entryKeys.put(w.id, k)
 	}
+	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+		for k, w := range rows {
+			put(w.id, k)
+		}
+	})
 	slices.Sort(all)
 	if err := t.addEdgeValues(edged, out); err != nil {
 		return err
@@ -118,6 +123,9 @@ func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
 	}
 	for k, id := range links {
 		out[k].Link = id
+	}
+	if all, err = t.busy(all); err != nil || len(all) == 0 {
+		return err
 	}
 	pending, err := t.pendingOf(all)
 	for k, list := range pending {
@@ -142,54 +150,50 @@ func (t *Tx) extra(e *space.Entry, s string) error {
 
 // addEdgeValues puts references into images, as ids.
 func (t *Tx) addEdgeValues(edged []int64, out map[int64]*space.Entry) error {
-	edges, err := t.edgesOf(edged, nil)
+	if len(edged) == 0 {
+		return nil
+	}
+	slices.Sort(edged)
+	prefixes := keyPrefixesOf(edged)
+	var edges []edge
+	err := t.sets.Find(edgesOut, prefixes, func(_ int, rec []byte) {
+		edges = append(edges, edge{from: u64(rec), attr: u32(rec[8:]), to: u64(rec[12:])})
+	})
 	if err != nil {
 		return err
 	}
-	var targets []int64
-	for _, list := range edges {
-		for _, e := range list {
-			targets = append(targets, e.to)
-		}
+	targets := make([]int64, len(edges))
+	for i := range edges {
+		targets[i] = edges[i].to
 	}
 	ids, err := t.entryIDsOf(targets)
 	if err != nil {
 		return err
 	}
-	for k, list := range edges {
-		by := map[uint32]object.Values{}
-		for _, e := range list {
-			if id, ok := ids[e.to]; ok {
-				by[e.attr] = append(by[e.attr], object.Reference(string(id[:])))
+	// Those of one attribute of one entry become neighbours; a set of one run
+	// has them so already.
+	order := func(a, b edge) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.attr, b.attr))
+	}
+	if !slices.IsSortedFunc(edges, order) {
+		slices.SortStableFunc(edges, order)
+	}
+	text, values := make([]byte, 0, 16*len(edges)), make(object.Values, 0, len(edges))
+	for len(edges) > 0 {
+		n, from := 0, len(values)
+		for ; n < len(edges) && order(edges[n], edges[0]) == 0; n++ {
+			if id, ok := ids[edges[n].to]; ok {
+				text = append(text, id[:]...)
+				ref := text[len(text)-16:]
+				values = append(values, object.Reference(unsafe.String(unsafe.SliceData(ref), 16)))
 			}
 		}
-		for attr, vs := range by {
-			out[k].Image.Put(t.name(attr), object.Set(vs...))
+		if len(values) > from {
+			out[edges[0].from].Image.Put(t.name(edges[0].attr), object.Set(values[from:len(values):len(values)]...))
 		}
+		edges = edges[n:]
 	}
 	return nil
-}
-
-// entryIDsOf returns the ids of entries, whether released or not.
-func (t *Tx) entryIDsOf(keys []int64) (map[int64]object.ID, error) {
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	out := make(map[int64]object.ID, len(keys))
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), 1000)]
-		keys = keys[len(some):]
-		raw, err := t.get(entries, some)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range raw {
-			r := reader{t: t, s: string(x.body[:min(len(x.body), 64)])}
-			r.uvarint()
-			r.uvarint()
-			out[x.key] = r.id()
-		}
-	}
-	return out, nil
 }
 
 // addNames makes DNs of parents and RDNs.
@@ -245,10 +249,7 @@ func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.E
 
 // linksOf returns the ids of the objects that the entries are linked to.
 func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
-	prefixes := make([][]byte, len(keys))
-	for i, k := range keys {
-		prefixes[i] = be64(nil, k)
-	}
+	prefixes := keyPrefixesOf(keys)
 	objs := map[int64]int64{}
 	var all []int64
 	err := t.sets.Find(linksOut, prefixes, func(_ int, rec []byte) {
@@ -266,35 +267,19 @@ func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
 	return out, err
 }
 
-// objectIDsOf returns the ids of objects.
-func (t *Tx) objectIDsOf(keys []int64) (map[int64]object.ID, error) {
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	out := make(map[int64]object.ID, len(keys))
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), 1000)]
-		keys = keys[len(some):]
-		raw, err := t.get(objects, some)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range raw {
-			r := reader{t: t, s: string(x.body[:min(len(x.body), 32)])}
-			r.uvarint()
-			id := r.id()
-			out[x.key] = id
-			t.store.objectKeys.put(id, x.key)
-		}
+// keyPrefixesOf writes keys as the beginnings of records.
+func keyPrefixesOf(keys []int64) [][]byte {
+	slab, out := make([]byte, 0, 8*len(keys)), make([][]byte, len(keys))
+	for i, k := range keys {
+		slab = be64(slab, k)
+		out[i] = slab[8*i : 8*i+8 : 8*i+8]
 	}
-	return out, nil
+	return out
 }
 
 // linked returns the keys of the entries linked to the objects.
 func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
-	prefixes := make([][]byte, len(objs))
-	for i, k := range objs {
-		prefixes[i] = be64(nil, k)
-	}
+	prefixes := keyPrefixesOf(objs)
 	out := map[int64][]int64{}
 	err := t.sets.Find(linksIn, prefixes, func(_ int, rec []byte) {
 		out[u64(rec)] = append(out[u64(rec)], u64(rec[8:]))
@@ -373,9 +358,13 @@ func (t *Tx) refs(list []Ref) ([]Ref, error) {
 			continue
 		}
 		r.ID = w.id
-		t.store.entryKeys.put(w.id, r.key)
 		out = append(out, r)
 	}
+	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+		for i := range out {
+			put(out[i].ID, out[i].key)
+		}
+	})
 	return out, nil
 }
 

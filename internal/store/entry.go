@@ -27,7 +27,7 @@ const (
 	searchTexts sorted.Kind = 14 // attribute, prepared text, object key
 	offers      sorted.Kind = 15 // type, attribute, hash of a prepared value, entry key: unlinked entries
 	offersOf    sorted.Kind = 16 // entry key, type, attribute, hash
-	claims      sorted.Kind = 17 // type, attribute, hash of a prepared name, object key
+	claims      sorted.Kind = 17 // type, attribute, hash of a prepared name, id of the object that it was given to
 	spots       sorted.Kind = 18 // connector, type, attribute, hash of a prepared value, entry key
 	dueTimes    sorted.Kind = 19 // microseconds, object key
 	dirtyObject sorted.Kind = 20 // object key, mark
@@ -134,7 +134,7 @@ func (w *row) append(b []byte) []byte {
 
 // readRow decodes a row.
 func (t *Tx) readRow(key, version int64, body []byte) (row, error) {
-	r := t.reader(body)
+	r := t.owned(body)
 	w := row{key: key, version: version, flags: r.uvarint(), typ: uint32(r.uvarint()), id: r.id(),
 		born: int64(r.uvarint()), moved: int64(r.uvarint()), anchor: r.text()}
 	if w.flags&rowNamed != 0 {
@@ -233,8 +233,7 @@ func (t *Tx) rawRows(keys []int64, q string, args ...any) ([]rawRow, error) {
 	var out []rawRow
 	var x rawRow
 	err := t.db.EachOf(b, []any{&x.key, &x.version, &x.body}, func() error {
-		x.body = append([]byte(nil), x.body...)
-		out = append(out, x)
+		out = append(out, x) // each row is scanned into memory of its own
 		return nil
 	}, q, args...)
 	return out, err

@@ -1,6 +1,10 @@
 package store
 
-import "muster/internal/store/db"
+import (
+	"slices"
+
+	"muster/internal/store/db"
+)
 
 // A heap is rows by key in two tables: the large one, and a small one of rows
 // that changed since, which stand before those of the large one. Changing one
@@ -19,7 +23,24 @@ var (
 // get reads the rows with the keys, in any order; keys without a row are left
 // out.
 func (t *Tx) get(h heap, keys []int64) ([]rawRow, error) {
-	out, err := t.rawRows(keys, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+" e ON e.key = feed.c0")
+	var out []rawRow
+	if !slices.IsSorted(keys) {
+		keys = slices.Clone(keys)
+		slices.Sort(keys)
+	}
+	lone := keys[:0:0]
+	err := runsOf(keys, func(some []int64) error {
+		if len(some) < 16 {
+			lone = append(lone, some...)
+			return nil
+		}
+		return t.rawRange(h, some, &out)
+	})
+	if err == nil && len(lone) > 0 {
+		var more []rawRow
+		more, err = t.rawRows(lone, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+" e ON e.key = feed.c0")
+		out = append(out, more...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +62,35 @@ func (t *Tx) get(h heap, keys []int64) ([]rawRow, error) {
 		}
 	}
 	return out, nil
+}
+
+// runsOf calls fn with parts of the sorted keys that lie close together.
+func runsOf(keys []int64, fn func([]int64) error) error {
+	for len(keys) > 0 {
+		n := 1
+		for n < len(keys) && keys[n]-keys[n-1] < 8 {
+			n++
+		}
+		if err := fn(keys[:n]); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// rawRange reads rows whose keys lie close together in one sweep.
+func (t *Tx) rawRange(h heap, keys []int64, out *[]rawRow) error {
+	var x rawRow
+	return t.db.Each([]any{&x.key, &x.version, &x.body}, func() error {
+		for len(keys) > 0 && keys[0] < x.key {
+			keys = keys[1:]
+		}
+		if len(keys) > 0 && keys[0] == x.key {
+			*out = append(*out, x)
+		}
+		return nil
+	}, "SELECT key, version, body FROM "+h.table+" WHERE key >= ? AND key <= ? ORDER BY key", keys[0], keys[len(keys)-1])
 }
 
 // insert adds rows with new keys; b holds key and body.
@@ -114,6 +164,9 @@ func (t *Tx) remove(h heap, b *db.Batch) error {
 		return nil
 	}
 	if _, err := t.take(h.total, -int64(b.Len())); err != nil {
+		return err
+	}
+	if _, err := t.take(erasures, 1); err != nil {
 		return err
 	}
 	for _, table := range []string{h.table, h.table + "_new"} {

@@ -66,9 +66,13 @@ func (s *Store) indexesNow() Indexes {
 	return s.indexes
 }
 
-// keyRec is a record of objectKeys, claims or offers.
+// keyRec is a record of objectKeys or offers.
 func keyRec(typ, attr uint32, prepared string, key int64) []byte {
 	return be64(append(be32(be32(make([]byte, 0, 24), typ), attr), hash64(prepared)...), key)
+}
+
+func claimRec(typ, attr uint32, prepared string, owner object.ID) []byte {
+	return append(append(be32(be32(make([]byte, 0, 32), typ), attr), hash64(prepared)...), owner[:]...)
 }
 
 func searchRec(attr uint32, prepared string, key int64) []byte {
@@ -108,7 +112,8 @@ func (t *Tx) indexObject(w *objectRow, change func(sorted.Kind, []byte)) error {
 		if err != nil {
 			return err
 		}
-		change(claims, keyRec(w.typ, y, prepareName(x, o.Type, c), w.key))
+		// A name that was given stays its object's for ever (CLAIM-3, CLAIM-6).
+		t.sets.Add(claims, claimRec(w.typ, y, prepareName(x, o.Type, c), o.ID))
 	}
 	if !o.Due.IsZero() {
 		change(dueTimes, be64(be64(nil, o.Due.UnixMicro()), w.key))

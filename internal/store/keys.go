@@ -33,12 +33,29 @@ func (c *keyCache) put(id object.ID, key int64) {
 	c.m[id] = key
 }
 
+// putAll remembers many at once.
+func (c *keyCache) putAll(each func(put func(object.ID, int64))) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	each(func(id object.ID, key int64) {
+		if c.m == nil || len(c.m) >= keyCacheSize {
+			c.m = map[object.ID]int64{}
+		}
+		c.m[id] = key
+	})
+}
+
 // Forget drops what is remembered to make work in order fast; call it when a
 // run ends.
 func (s *Store) Forget() {
 	for _, c := range []*keyCache{&s.entryKeys, &s.objectKeys} {
 		c.mu.Lock()
 		c.m = nil
+		c.mu.Unlock()
+	}
+	for _, c := range []*idCache{&s.entryOf, &s.objectOf} {
+		c.mu.Lock()
+		c.pages = nil
 		c.mu.Unlock()
 	}
 }
@@ -155,8 +172,12 @@ func (t *Tx) headsByKey(keys []int64) (map[int64]*objectRow, error) {
 				return nil, err
 			}
 			out[x.key] = w
-			t.store.objectKeys.put(w.obj.ID, x.key)
 		}
+		t.store.objectKeys.putAll(func(put func(object.ID, int64)) {
+			for _, x := range raw {
+				put(out[x.key].obj.ID, x.key)
+			}
+		})
 	}
 	return out, nil
 }

@@ -103,7 +103,7 @@ func (r *reader) origin() metaverse.Origin {
 
 // readObject decodes an object. Attributes of references come without values.
 func (t *Tx) readObject(x rawRow) (*objectRow, error) {
-	r := t.reader(x.body)
+	r := t.owned(x.body)
 	w := &objectRow{key: x.key, typ: uint32(r.uvarint())}
 	o := &w.obj
 	o.Type, o.ID, o.Founder, o.Version = t.name(w.typ), r.id(), r.text(), x.version

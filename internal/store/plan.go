@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,11 +114,29 @@ func (s *Store) NewPlan(ctx context.Context, p Plan) (*PlanWriter, error) {
 // No returns the plan's number.
 func (w *PlanWriter) No() int64 { return w.plan.No }
 
+// Encoded is a unit as a plan holds it.
+type Encoded struct {
+	Hash engine.Hash
+	body []byte
+}
+
+// Encode encodes a unit. It may be called by many at the same time.
+func Encode(u *engine.Unit) Encoded {
+	b := make([]byte, 0, 2048)
+	b = u.AppendCanonical(b)
+	h := engine.HashOf(b)
+	return Encoded{Hash: h, body: bytes.Clone(u.Append(b[:0]))}
+}
+
 // Add adds a unit and returns where it is.
 func (w *PlanWriter) Add(u *engine.Unit) (chunk int64, place int, err error) {
-	h := u.Hash()
-	w.hash = append(w.hash, h[:]...)
-	w.body = u.Append(w.body)
+	return w.AddEncoded(Encode(u))
+}
+
+// AddEncoded adds a unit that was encoded before.
+func (w *PlanWriter) AddEncoded(e Encoded) (chunk int64, place int, err error) {
+	w.hash = append(w.hash, e.Hash[:]...)
+	w.body = append(w.body, e.body...)
 	chunk, place = w.next, w.n
 	w.n++
 	w.plan.Units++
@@ -234,17 +253,77 @@ func (t *Tx) Chunk(plan, no int64) (*Chunk, error) {
 			return c, nil
 		}
 	}
-	var hashes, body []byte
-	found, err := t.db.One([]any{&hashes, &body}, "SELECT hashes, body FROM plan_chunk WHERE plan = ? AND no = ?", plan, no)
-	if err != nil || !found {
-		return nil, err
+	var c *Chunk
+	if ahead := t.ahead[[2]int64{plan, no}]; ahead != nil {
+		delete(t.ahead, [2]int64{plan, no})
+		d := <-ahead
+		if d.err != nil {
+			return nil, d.err
+		}
+		c = d.chunk
+	} else {
+		var hashes, body []byte
+		found, err := t.db.One([]any{&hashes, &body}, "SELECT hashes, body FROM plan_chunk WHERE plan = ? AND no = ?", plan, no)
+		if err != nil || !found {
+			return nil, err
+		}
+		if c, err = decodeChunk(plan, no, hashes, body); err != nil {
+			return nil, err
+		}
 	}
+	if len(t.chunks) >= 4 {
+		t.chunks = append(t.chunks[:0], t.chunks[1:]...)
+	}
+	t.chunks = append(t.chunks, c)
+	return c, nil
+}
+
+// decoded is a chunk that was read ahead.
+type decoded struct {
+	chunk *Chunk
+	err   error
+}
+
+// Ahead reads n chunks of a plan and decodes them while the transaction does
+// other work; Chunk then returns them without delay.
+func (t *Tx) Ahead(plan, from, n int64) error {
+	type raw struct {
+		no           int64
+		hashes, body []byte
+		to           chan decoded
+	}
+	var list []raw
+	var x raw
+	if t.ahead == nil {
+		t.ahead = map[[2]int64]chan decoded{}
+	}
+	err := t.db.Each([]any{&x.no, &x.hashes, &x.body}, func() error {
+		x.to = make(chan decoded, 1)
+		list = append(list, x)
+		return nil
+	}, "SELECT no, hashes, body FROM plan_chunk WHERE plan = ? AND no >= ? AND no < ? ORDER BY no", plan, from, from+n)
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		t.ahead[[2]int64{plan, x.no}] = x.to
+	}
+	go func() {
+		for _, x := range list {
+			c, err := decodeChunk(plan, x.no, x.hashes, x.body)
+			x.to <- decoded{c, err}
+		}
+	}()
+	return nil
+}
+
+func decodeChunk(plan, no int64, hashes, body []byte) (*Chunk, error) {
 	raw, err := s2.Decode(nil, body)
 	if err != nil {
 		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, errDamaged)
 	}
-	c := &Chunk{No: no, plan: plan}
-	r := object.NewReader(raw)
+	c := &Chunk{No: no, plan: plan, Hashes: make([]engine.Hash, 0, chunkUnits), Units: make([]engine.Unit, 0, chunkUnits)}
+	r := object.NewSharingReader(raw)
 	for i := 0; i+16 <= len(hashes); i += 16 {
 		c.Hashes = append(c.Hashes, engine.Hash(hashes[i:i+16]))
 		c.Units = append(c.Units, engine.ReadUnit(r))
@@ -252,10 +331,6 @@ func (t *Tx) Chunk(plan, no int64) (*Chunk, error) {
 	if r.Err() != nil {
 		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, r.Err())
 	}
-	if len(t.chunks) >= 4 {
-		t.chunks = append(t.chunks[:0], t.chunks[1:]...)
-	}
-	t.chunks = append(t.chunks, c)
 	return c, nil
 }
 

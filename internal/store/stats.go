@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"muster/internal/base/object"
+	"muster/internal/store/sorted"
 	"muster/internal/sync/rules"
 )
 
@@ -75,4 +76,29 @@ func (t *Tx) respot(c *connRow, was, is *row) error {
 		}
 	}
 	return nil
+}
+
+// Amounts counts what the store keeps for looking back and across: rows, and
+// records of the sets.
+func (t *Tx) Amounts() (map[string]int64, error) {
+	out := map[string]int64{}
+	names := map[sorted.Kind]string{edgesOut: "references of entries", refsOut: "references of objects", linksOut: "links", history: "later versions"}
+	var kind, n int64
+	err := t.db.Each([]any{&kind, &n}, func() error {
+		if name := names[sorted.Kind(kind)]; name != "" {
+			out[name] += n
+		}
+		return nil
+	}, "SELECT kind, recs FROM chunk_run")
+	if err != nil {
+		return nil, err
+	}
+	for name, q := range map[string]string{"entries": "SELECT count(*) FROM entry", "objects": "SELECT count(*) FROM object",
+		"units": "SELECT CAST(sum(units) AS BIGINT) FROM plan", "plan chunks": "SELECT count(*) FROM plan_chunk"} {
+		if _, err := t.db.One([]any{&n}, q); err != nil {
+			return nil, err
+		}
+		out[name] = n
+	}
+	return out, nil
 }

@@ -49,6 +49,8 @@ type Store struct {
 
 	entryKeys  keyCache
 	objectKeys keyCache
+	entryOf    idCache
+	objectOf   idCache
 
 	indexMu sync.RWMutex
 	indexes Indexes
@@ -113,21 +115,24 @@ func (s *Store) Own(ctx context.Context) (release func(), err error) {
 
 // Tx is a transaction.
 type Tx struct {
-	db    *db.Tx
-	store *Store
-	sets  *sorted.Sets
-	fresh map[string]uint32 // symbols that this transaction makes
-	moved bool              // what deciding reads has changed
-	nums  map[counter]int64 // counters read or raised
-	grown map[counter]bool
-	conns map[uint32]*connRow
-	index Indexes
-	dns   map[int64]*row // containers met while making DNs
+	db      *db.Tx
+	store   *Store
+	sets    *sorted.Sets
+	fresh   map[string]uint32 // symbols that this transaction makes
+	strange map[string]bool   // names that had no symbol when they were asked for
+	moved   bool              // what deciding reads has changed
+	nums    map[counter]int64 // counters read or raised
+	grown   map[counter]bool
+	conns   map[uint32]*connRow
+	index   Indexes
+	dns     map[int64]*row // containers met while making DNs
 
 	containers map[string]int64 // keys by folded DN
 	raised     bool             // keys were taken for accounts
+	idle       map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
 	chunks []*Chunk // of plans, read last
+	ahead  map[[2]int64]chan decoded
 }
 
 // Read calls fn with a transaction that sees one moment.
@@ -206,6 +211,7 @@ const (
 	entryNews  counter = 10 // rows in entry_new, about
 	objectRows counter = 11
 	objectNews counter = 12
+	erasures   counter = 13 // moves when rows of entries or objects are removed
 )
 
 // count returns the counter's number.

@@ -91,10 +91,19 @@ func (t *Tx) known(name string) (uint32, error) {
 	if id, ok := t.store.syms.id(name); ok {
 		return id, nil
 	}
+	if t.strange[name] {
+		return 0, nil
+	}
 	if err := t.readSymbols(); err != nil {
 		return 0, err
 	}
-	id, _ := t.store.syms.id(name)
+	id, ok := t.store.syms.id(name)
+	if !ok {
+		if t.strange == nil {
+			t.strange = map[string]bool{}
+		}
+		t.strange[name] = true
+	}
 	return id, nil
 }
 

@@ -81,6 +81,36 @@ type todo struct {
 	body                         []byte
 }
 
+// busy leaves out the entries of connectors that have nothing on its way, as
+// sources have.
+func (t *Tx) busy(keys []int64) ([]int64, error) {
+	idle := t.idle
+	if idle == nil {
+		idle = map[uint32]bool{}
+	}
+	out := keys[:0]
+	for _, k := range keys {
+		sym := connOf(k)
+		quiet, known := idle[sym]
+		if !known {
+			var n int64
+			found, err := t.db.One([]any{&n}, "SELECT key FROM todo WHERE conn = ? LIMIT 1", int64(sym))
+			if err != nil {
+				return nil, err
+			}
+			quiet = !found
+			idle[sym] = quiet
+		}
+		if !quiet {
+			out = append(out, k)
+		}
+	}
+	if !t.db.Writes() {
+		t.idle = idle
+	}
+	return out, nil
+}
+
 // pendingOf reads what is on its way for the entries.
 func (t *Tx) pendingOf(keys []int64) (map[int64][]space.Pending, error) {
 	b := db.NewBatch("i")

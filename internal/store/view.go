@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,91 @@ type View struct {
 	namers    map[object.ID][]object.ID
 	referrers map[object.ID][]object.ID
 	names     map[engine.Name]claimant
+
+	kept kept
+}
+
+// kept is what a view does not forget, for passes that come by again: the first
+// of what was loaded, as much as fits. Small runs then read everything once.
+type kept struct {
+	entries map[object.ID]keptEntry
+	byKey   map[int64]*space.Entry
+	objects map[object.ID]keptObject
+}
+
+type keptEntry struct {
+	key int64
+	e   *space.Entry
+}
+
+type keptObject struct {
+	o        *metaverse.Object
+	of       []*space.Entry
+	holds    []*engine.Hold
+	approved map[engine.Hash]bool
+}
+
+// keptMost is how many entries and how many objects are kept.
+const keptMost = 6000
+
+// keep moves what was loaded into kept.
+func (v *View) keep() {
+	k := &v.kept
+	if v.t.db.Writes() { // what is read may change
+		return
+	}
+	if k.entries == nil {
+		*k = kept{map[object.ID]keptEntry{}, map[int64]*space.Entry{}, map[object.ID]keptObject{}}
+	}
+	for key, e := range v.byKey {
+		if len(k.entries) >= keptMost {
+			break
+		}
+		k.entries[e.ID] = keptEntry{key, e}
+		k.byKey[key] = e
+	}
+	for id, o := range v.objects {
+		if len(k.objects) >= keptMost {
+			break
+		}
+		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id]}
+	}
+}
+
+// recall loads from kept, and returns what is not there.
+func (v *View) recallEntries(ids []object.ID) []object.ID {
+	left := ids[:0]
+	for _, id := range ids {
+		x, ok := v.kept.entries[id]
+		if !ok {
+			left = append(left, id)
+			continue
+		}
+		v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
+	}
+	return left
+}
+
+func (v *View) recallObjects(ids []object.ID) []object.ID {
+	left := ids[:0]
+	for _, id := range ids {
+		x, ok := v.kept.objects[id]
+		if !ok {
+			left = append(left, id)
+			continue
+		}
+		v.objects[id], v.of[id] = x.o, x.of
+		if len(x.holds) > 0 {
+			v.holds[id] = x.holds
+		}
+		if len(x.approved) > 0 {
+			v.approved[id] = x.approved
+		}
+		for _, e := range x.of {
+			v.entries[e.ID], v.links[e.ID] = e, id
+		}
+	}
+	return left
 }
 
 type claimant struct {
@@ -55,7 +141,8 @@ func (t *Tx) View(connectors []string) *View {
 
 // Forget drops what was loaded.
 func (v *View) Forget() {
-	*v = View{t: v.t, order: v.order,
+	v.keep()
+	*v = View{t: v.t, order: v.order, kept: v.kept,
 		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
 		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
 		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
@@ -74,6 +161,50 @@ func (v *View) Load(need engine.Need) error {
 	return nil
 }
 
+// LoadBirths readies the view for applying units that bring objects into being
+// and do no more to the entries that they link than to link them: the objects
+// are not there, and of the entries no values are read.
+func (v *View) LoadBirths(born, linked []object.ID) error {
+	for _, id := range born {
+		if _, ok := v.objects[id]; !ok {
+			v.objects[id], v.of[id] = nil, nil
+		}
+	}
+	ids := fresh(linked, v.entries)
+	if len(ids) == 0 {
+		return nil
+	}
+	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	if err != nil {
+		return err
+	}
+	list := make([]int64, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	rows, err := v.t.rowsOf(list)
+	if err != nil {
+		return err
+	}
+	links, err := v.t.linksOf(list)
+	if err != nil {
+		return err
+	}
+	var whole []object.ID
+	for _, id := range ids {
+		w := rows[keys[id]]
+		if w == nil || w.id != id {
+			whole = append(whole, id) // what was remembered is not so, or it goes by a second id
+			continue
+		}
+		v.links[id] = links[w.key]
+		v.entries[id] = &space.Entry{ID: w.id, Connector: v.t.name(connOf(w.key)), Type: v.t.name(w.typ), Anchor: w.anchor, Link: links[w.key],
+			Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing, Stub: w.flags&rowStub != 0, Version: w.version}
+	}
+	return v.loadEntries(engine.Need{Entries: whole})
+}
+
 func fresh[T any](ids []object.ID, have map[object.ID]T) []object.ID {
 	var out []object.ID
 	for _, id := range ids {
@@ -84,8 +215,27 @@ func fresh[T any](ids []object.ID, have map[object.ID]T) []object.ID {
 	return out
 }
 
+// freshKeys lists the keys that were not loaded yet, each once.
+func freshKeys[K comparable, V any](keys []K, have map[K]V) []K {
+	if len(keys) == 1 {
+		if _, ok := have[keys[0]]; ok {
+			return nil
+		}
+		return keys
+	}
+	var out []K
+	met := make(map[K]bool, len(keys))
+	for _, k := range keys {
+		if _, ok := have[k]; !ok && !met[k] {
+			met[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 func (v *View) loadEntries(need engine.Need) error {
-	ids := fresh(need.Entries, v.entries)
+	ids := v.recallEntries(fresh(need.Entries, v.entries))
 	if len(ids) == 0 {
 		return nil
 	}
@@ -103,7 +253,7 @@ func (v *View) loadEntries(need engine.Need) error {
 }
 
 func (v *View) loadObjects(need engine.Need) error {
-	ids := fresh(need.Objects, v.objects)
+	ids := v.recallObjects(fresh(need.Objects, v.objects))
 	if len(ids) == 0 {
 		return nil
 	}
@@ -140,7 +290,7 @@ func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
 	var all []int64
 	for _, list := range of {
 		for _, k := range list {
-			if e := v.byKey[k]; e != nil {
+			if e := cmp.Or(v.byKey[k], v.kept.byKey[k]); e != nil {
 				got[k] = e
 			} else {
 				all = append(all, k)
@@ -266,10 +416,11 @@ func (t *Tx) lookUp(kind sorted.Kind, keys []engine.Key) (found [][]int64, all [
 }
 
 func (v *View) loadMatches(need engine.Need) error {
-	if len(need.Matches) == 0 {
+	keys := freshKeys(need.Matches, v.matches)
+	if len(keys) == 0 {
 		return nil
 	}
-	found, all, err := v.t.lookUp(objectKeys, need.Matches)
+	found, all, err := v.t.lookUp(objectKeys, keys)
 	if err != nil {
 		return err
 	}
@@ -277,7 +428,7 @@ func (v *View) loadMatches(need engine.Need) error {
 	if err != nil {
 		return err
 	}
-	for i, k := range need.Matches {
+	for i, k := range keys {
 		var ids []object.ID
 		folded := v.t.index.Keys[rules.Spot{Type: k.Type, Attr: k.Attr}]
 		for _, key := range found[i] {
@@ -292,10 +443,11 @@ func (v *View) loadMatches(need engine.Need) error {
 }
 
 func (v *View) loadCandidates(need engine.Need) error {
-	if len(need.Candidates) == 0 {
+	keys := freshKeys(need.Candidates, v.offered)
+	if len(keys) == 0 {
 		return nil
 	}
-	found, all, err := v.t.lookUp(offers, need.Candidates)
+	found, all, err := v.t.lookUp(offers, keys)
 	if err != nil {
 		return err
 	}
@@ -303,7 +455,7 @@ func (v *View) loadCandidates(need engine.Need) error {
 	if err != nil {
 		return err
 	}
-	for i, k := range need.Candidates {
+	for i, k := range keys {
 		var ids []object.ID
 		for _, key := range found[i] {
 			if w := rows[key]; w != nil {
@@ -382,34 +534,30 @@ func (v *View) loadReferrers(need engine.Need) error {
 }
 
 func (v *View) loadNames(need engine.Need) error {
-	if len(need.Names) == 0 {
+	names := freshKeys(need.Names, v.names)
+	if len(names) == 0 {
 		return nil
 	}
-	keys := make([]engine.Key, len(need.Names))
-	for i, n := range need.Names {
-		keys[i] = engine.Key(n)
-	}
-	found, all, err := v.t.lookUp(claims, keys)
-	if err != nil {
-		return err
-	}
-	rows, err := v.t.objectsByKey(all)
-	if err != nil {
-		return err
-	}
-	for i, n := range need.Names {
+	prefixes := make([][]byte, len(names))
+	for i, n := range names {
 		v.names[n] = claimant{}
-		for _, key := range found[i] {
-			w := rows[key]
-			if w == nil || w.obj.Type != n.Type {
-				continue
-			}
-			if c, ok := w.obj.Claim(n.Attr); ok && prepareName(v.t.index, n.Type, c) == n.Value {
-				v.names[n] = claimant{id: w.obj.ID, ok: true}
-			}
+		typ, err := v.t.known(n.Type)
+		if err != nil {
+			return err
 		}
+		attr, err := v.t.known(n.Attr)
+		if err != nil {
+			return err
+		}
+		prefixes[i] = append(be32(be32(nil, typ), attr), hash64(n.Value)...)
 	}
-	return v.t.spotted(need.Names, v.names)
+	err := v.t.sets.Find(claims, prefixes, func(i int, rec []byte) {
+		v.names[names[i]] = claimant{id: object.ID(rec[16:32]), ok: true}
+	})
+	if err != nil {
+		return err
+	}
+	return v.t.spotted(names, v.names)
 }
 
 // spotted adds names that accounts have.

@@ -78,6 +78,7 @@ func quoted(s string) string {
 	}) < 0 {
 		return s
 	}
+	s = term.Clean(s) // such a command cannot be pasted, and harms nobody
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 

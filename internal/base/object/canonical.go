@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"unsafe"
 )
 
 // The canonical form is the one byte sequence that stands for a value, a set
@@ -56,12 +57,19 @@ var ErrCorrupt = errors.New("stored bytes are damaged")
 // Reader reads what the Append functions wrote. After the first failure every
 // call returns zero values and Err tells why, so callers check once.
 type Reader struct {
-	b   []byte
-	err error
+	b     []byte
+	err   error
+	share bool
+	slab  Values // for sets of one
 }
 
 // NewReader returns a reader over b. Texts that it returns are copies.
 func NewReader(b []byte) *Reader { return &Reader{b: b} }
+
+// NewSharingReader returns a reader over b whose texts are pieces of b, which
+// nobody may write to any more. It is for reading much at once; what is kept of
+// it keeps all of b.
+func NewSharingReader(b []byte) *Reader { return &Reader{b: b, share: true} }
 
 // Err returns the first failure.
 func (r *Reader) Err() error { return r.err }
@@ -117,7 +125,13 @@ func (r *Reader) Count() int {
 }
 
 // String reads a text.
-func (r *Reader) String() string { return string(r.Raw()) }
+func (r *Reader) String() string {
+	b := r.Raw()
+	if r.share {
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	return string(b)
+}
 
 // Raw reads a text without copying it; the bytes belong to the reader's input.
 func (r *Reader) Raw() []byte {
@@ -164,7 +178,15 @@ func (r *Reader) Values() Values {
 	if n == 0 {
 		return nil
 	}
-	vs := make(Values, n)
+	var vs Values
+	if n == 1 && r.share {
+		if len(r.slab) == 0 {
+			r.slab = make(Values, 256)
+		}
+		vs, r.slab = r.slab[:1:1], r.slab[1:]
+	} else {
+		vs = make(Values, n)
+	}
 	for i := range vs {
 		vs[i] = r.Value()
 	}

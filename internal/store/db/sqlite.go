@@ -75,6 +75,46 @@ type sqliteSession struct {
 	conn *sql.Conn
 	feed *feedTable
 	dead bool
+
+	prepared map[stmtKey]*sql.Stmt
+}
+
+type stmtKey struct {
+	q   string
+	fed bool
+}
+
+// preparedMost is how many statements a connection keeps prepared; there are
+// some hundred.
+const preparedMost = 400
+
+// prepare returns the statement, prepared once for the connection: preparing
+// costs more than a small statement does.
+func (s *sqliteSession) prepare(ctx context.Context, q string, b *Batch) (*sql.Stmt, error) {
+	k := stmtKey{q, b != nil}
+	if st := s.prepared[k]; st != nil {
+		return st, nil
+	}
+	if len(s.prepared) >= preparedMost {
+		s.forget()
+	}
+	st, err := s.conn.PrepareContext(ctx, sqliteText(q, b))
+	if err == nil {
+		if s.prepared == nil {
+			s.prepared = map[stmtKey]*sql.Stmt{}
+		}
+		s.prepared[k] = st
+	}
+	return st, err
+}
+
+// forget closes the prepared statements; with any open, the connection would
+// stay.
+func (s *sqliteSession) forget() {
+	for _, st := range s.prepared {
+		st.Close()
+	}
+	s.prepared = nil
 }
 
 func (e *sqliteEngine) open(ctx context.Context, write bool) (session, error) {
@@ -152,7 +192,11 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any) (int64, error) {
 	s.feed.batch = b
 	defer func() { s.feed.batch = nil }()
-	res, err := s.conn.ExecContext(ctx, sqliteText(q, b), args...)
+	var res sql.Result
+	st, err := s.prepare(ctx, q, b)
+	if err == nil {
+		res, err = st.ExecContext(ctx, args...)
+	}
 	if err != nil {
 		s.note(err)
 		return 0, err
@@ -162,7 +206,11 @@ func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any
 
 func (s *sqliteSession) query(ctx context.Context, q string, b *Batch, args []any) (rows, error) {
 	s.feed.batch = b
-	rs, err := s.conn.QueryContext(ctx, sqliteText(q, b), args...) //nolint:rowserrcheck // whoever reads the rows asks
+	var rs *sql.Rows
+	st, err := s.prepare(ctx, q, b)
+	if err == nil {
+		rs, err = st.QueryContext(ctx, args...) //nolint:rowserrcheck // whoever reads the rows asks
+	}
 	if err != nil {
 		s.note(err)
 		return nil, err
@@ -201,6 +249,7 @@ func (s *sqliteSession) usable() bool { return !s.dead }
 
 func (s *sqliteSession) close() {
 	s.dead = true
+	s.forget()
 	s.conn.Close()
 	s.pool.Close()
 }

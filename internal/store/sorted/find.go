@@ -29,11 +29,18 @@ func (s *Sets) Find(k Kind, prefixes [][]byte, fn func(i int, rec []byte)) error
 	if err := s.load(); err != nil {
 		return err
 	}
+	if len(s.runs[k]) == 0 {
+		return nil
+	}
 	order := make([]int, len(prefixes))
+	sorted := true
 	for i := range order {
 		order[i] = i
+		sorted = sorted && (i == 0 || bytes.Compare(prefixes[i-1], prefixes[i]) <= 0)
 	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(prefixes[a], prefixes[b]) })
+	if !sorted {
+		slices.SortFunc(order, func(a, b int) int { return bytes.Compare(prefixes[a], prefixes[b]) })
+	}
 	for _, r := range s.runs[k] {
 		if err := s.findIn(k, r.no, prefixes, order, fn); err != nil {
 			return err

@@ -21,6 +21,7 @@ type account struct {
 	values  []wantValue
 	refs    []edge // references wanted, sorted
 	refsNow []edge // references there will be once all that is accepted is sent, sorted
+	shown   []edge // references that the released image shows, sorted
 }
 
 type wantValue struct {
@@ -66,7 +67,11 @@ func (a *account) value(name string) (object.Values, bool) {
 }
 
 func (a *account) wantsRef(name string, target object.ID) bool {
-	_, ok := slices.BinarySearchFunc(a.refs, edge{name: name, target: target}, edge.compare)
+	return has(a.refs, edge{name: name, target: target})
+}
+
+func has(es []edge, x edge) bool {
+	_, ok := slices.BinarySearchFunc(es, x, edge.compare)
 	return ok
 }
 
@@ -115,7 +120,7 @@ func (w *worker) decideAccount(h *hub, typ, conn string, m mode) *account {
 	if a.still || !a.exists || p == nil {
 		return a
 	}
-	a.refsNow = w.edgesNow(a, m)
+	w.edgesNow(a, m)
 	w.outflows(h, p, a, speak, m)
 	if m == held {
 		w.holdAccount(h, a)
@@ -160,22 +165,22 @@ func (a *account) holdRef(freely *account, hd *Hold, w *worker) {
 	if !hd.refuses(presence(freely.wantsRef(x.name, x.target)), w.now) {
 		return
 	}
-	_, is := slices.BinarySearchFunc(a.refsNow, x, edge.compare)
-	stays := len(hd.stays(presence(is))) > 0
-	i, has := slices.BinarySearchFunc(a.refs, x, edge.compare)
+	stays := len(hd.stays(presence(has(a.refsNow, x)))) > 0
+	i, wants := slices.BinarySearchFunc(a.refs, x, edge.compare)
 	switch {
-	case stays && !has:
+	case stays && !wants:
 		a.refs = slices.Insert(a.refs, i, x)
-	case !stays && has:
+	case !stays && wants:
 		a.refs = slices.Delete(a.refs, i, i+1)
 	}
 }
 
-// edgesNow are the references that the account will have once all that is
-// accepted is sent. One that names an unlinked account is nobody's business.
-func (w *worker) edgesNow(a *account, m mode) []edge {
+// edgesNow finds the references that the account has, and will have once all
+// that is accepted is sent. One that names an unlinked account is nobody's
+// business.
+func (w *worker) edgesNow(a *account, m mode) {
 	if !a.now && !a.back {
-		return nil
+		return
 	}
 	var shown []edge
 	for _, x := range a.entry.Image {
@@ -190,6 +195,7 @@ func (w *worker) edgesNow(a *account, m mode) []edge {
 		}
 	}
 	shown = sortEdges(shown)
+	a.shown = shown
 	out := make([]edge, 0, len(shown)+len(a.entry.Pending))
 	for i := range a.entry.Pending { // sorted alike
 		p := &a.entry.Pending[i]
@@ -207,7 +213,7 @@ func (w *worker) edgesNow(a *account, m mode) []edge {
 			out = append(out, x)
 		}
 	}
-	return append(out, shown...)
+	a.refsNow = append(out, shown...)
 }
 
 // flowsRef reports that some rule that speaks for the account maintains the

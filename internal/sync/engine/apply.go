@@ -9,6 +9,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -162,7 +163,8 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 	if a.entries[c.Connector] == nil {
 		return a.broken("a change of an account that is not there: " + c.Connector)
 	}
-	return a.accountChange(c)
+	a.accountChange(c)
+	return nil
 }
 
 // broken is a fault of the program: the unit does not fit what it was decided
@@ -265,14 +267,14 @@ func (a *applier) addAccount(c *Change) error {
 	return nil
 }
 
-func (a *applier) accountChange(c *Change) error {
+func (a *applier) accountChange(c *Change) {
 	e := a.edit(c.Connector)
 	switch c.Op {
 	case DropAccount:
 		if e.Unsent() {
 			a.e.Removed = append(a.e.Removed, e.ID)
 			delete(a.entries, c.Connector)
-			return nil
+			return
 		}
 		e.PutPending(space.Pending{Name: space.Account, Before: space.Present, Plan: a.s.Plan})
 	case CutAccount:
@@ -283,33 +285,21 @@ func (a *applier) accountChange(c *Change) error {
 		e.Initial.Put(c.Name, c.After)
 		e.Want(c.Name, c.After, a.s.Plan)
 	case AddAccountRef, DropAccountRef:
-		return a.wantRef(e, c)
+		a.wantRef(e, c)
 	default:
 	}
-	return nil
 }
 
 // wantRef stages a reference, or drops what waits where the image is as wanted.
-// Whether one to be added is there is asked of the image, not of what was wanted
-// before: the account that it named may have been cut since.
-func (a *applier) wantRef(e *space.Entry, c *Change) error {
+// What the image shows was asked of the links as the plan leaves them: an
+// account that it names may be cut, or found again, in the same plan.
+func (a *applier) wantRef(e *space.Entry, c *Change) {
 	old := e.PendingOf(c.Name, c.Target)
-	if old != nil && !old.OnItsWay() {
-		there := len(old.Before) > 0
-		if len(c.After) > 0 {
-			ids := appendRefs(nil, object.Attrs{{Name: c.Name, Values: e.Image.Get(c.Name)}})
-			if err := a.v.Load(Need{Links: ids}); err != nil {
-				return err
-			}
-			there = slices.ContainsFunc(ids, func(id object.ID) bool { return a.v.LinkOf(id) == c.Target })
-		}
-		if there == (len(c.After) > 0) {
-			e.RemovePending(c.Name, c.Target)
-			return nil
-		}
+	if old != nil && !old.OnItsWay() && c.Shown == (len(c.After) > 0) && (c.Shown || len(old.Before) == 0) {
+		e.RemovePending(c.Name, c.Target)
+		return
 	}
 	e.PutPending(space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After, Plan: a.s.Plan})
-	return nil
 }
 
 // cut leaves the account as it is and forgets it here.
@@ -378,55 +368,82 @@ func (a *applier) endLinks() {
 
 // Waiting returns the objects whose units have to wait: those that are not
 // chosen, and whoever rests on one that waits (ACC-5). A unit rests on those
-// whose new values it read, whom its references name, and from whom it gets a
-// link; and who cuts an account or ends, on those who still refer to it: later
-// nobody would know any more whose account it was.
+// whose new values it read, whom its references name, and with whom it exchanges
+// a link. Who no longer refers to somebody because he or his account is to go
+// waits while that waits; and who cuts an account or ends, waits for those who
+// still refer to it: later nobody would know any more whose account it was.
 func Waiting(units iter.Seq[*Unit], chosen func(*Unit) bool) map[object.ID]bool {
-	rests := map[object.ID][]object.ID{} // by whom they rest on
-	there, waits := map[object.ID]bool{}, map[object.ID]bool{}
-	goes, drops := map[object.ID]bool{}, map[object.ID][]object.ID{}
+	w := waiting{rests: map[object.ID][]object.ID{}, drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, there: map[object.ID]bool{}}
 	var todo []object.ID
 	for u := range units {
-		there[u.Object] = true
+		w.add(u)
 		if !chosen(u) {
 			todo = append(todo, u.Object)
 		}
-		for _, b := range u.Basis {
-			if b.Object && b.ID != u.Object {
-				rests[b.ID] = append(rests[b.ID], u.Object)
-			}
-		}
-		for i := range u.Changes {
-			switch c := &u.Changes[i]; c.Op {
-			case AddRef, AddAccountRef:
-				rests[c.Target] = append(rests[c.Target], u.Object)
-			case Link:
-				for _, from := range c.Before {
-					rests[refID(from)] = append(rests[refID(from)], u.Object)
-				}
-			case DropAccountRef:
-				drops[u.Object] = append(drops[u.Object], c.Target)
-			case CutAccount, Death:
-				goes[u.Object] = true
-			default:
-			}
+	}
+	for o, cs := range w.drops {
+		for i := range cs {
+			w.settle(o, &cs[i])
 		}
 	}
+	waits := map[object.ID]bool{}
 	for len(todo) > 0 {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if waits[o] || !there[o] {
-			continue
-		}
-		waits[o] = true
-		todo = append(todo, rests[o]...)
-		for _, t := range drops[o] {
-			if goes[t] {
-				todo = append(todo, t)
-			}
+		if !waits[o] && w.there[o] {
+			waits[o] = true
+			todo = append(todo, w.rests[o]...)
 		}
 	}
 	return waits
+}
+
+// waiting knows who rests on whom.
+type waiting struct {
+	rests map[object.ID][]object.ID // by whom they rest on
+	drops map[object.ID][]Change    // references that go
+	goes  map[object.ID][]Change    // accounts and lives that go
+	there map[object.ID]bool        // has a unit
+}
+
+func (w *waiting) rest(who, on object.ID) { w.rests[on] = append(w.rests[on], who) }
+
+func (w *waiting) add(u *Unit) {
+	o := u.Object
+	w.there[o] = true
+	for _, b := range u.Basis {
+		if b.Object && b.ID != o {
+			w.rest(o, b.ID)
+		}
+	}
+	for i := range u.Changes {
+		switch c := &u.Changes[i]; c.Op {
+		case AddRef, AddAccountRef:
+			w.rest(o, c.Target)
+		case Link:
+			for _, from := range c.Before {
+				w.rest(o, refID(from))
+				w.rest(refID(from), o)
+			}
+		case DropRef, DropAccountRef:
+			w.drops[o] = append(w.drops[o], *c)
+		case DropAccount, CutAccount, Death:
+			w.goes[o] = append(w.goes[o], *c)
+		default:
+		}
+	}
+}
+
+// settle looks why the reference goes.
+func (w *waiting) settle(o object.ID, drop *Change) {
+	for _, g := range w.goes[drop.Target] {
+		if g.Op == Death || drop.Op == DropAccountRef && g.Connector == drop.Connector {
+			w.rest(o, drop.Target)
+		}
+		if drop.Op == DropAccountRef && g.Op != DropAccount {
+			w.rest(drop.Target, o)
+		}
+	}
 }
 
 // Moved lists the entries whose links the changes move or would move. Those of
@@ -439,4 +456,24 @@ func Moved(cs []Change) (entries []object.ID) {
 		}
 	}
 	return entries
+}
+
+// KeysOf lists the join keys that the changes bring or take. While they wait, who
+// asks by such a key is tried again in every run (DELTA-3, DELTA-7): the plan in
+// which they wait saw them, and the next begins without.
+func KeysOf(set *rules.Set, cs []Change) (keys []Key) {
+	for i := range cs {
+		c := &cs[i]
+		if c.Op != SetValue {
+			continue
+		}
+		for name, t := range set.Types {
+			if a := t.Attributes[c.Name]; a != nil && a.Key {
+				for _, v := range slices.Concat(c.Before, c.After) {
+					keys = append(keys, Key{name, c.Name, object.Key(v, a.Folded)})
+				}
+			}
+		}
+	}
+	return keys
 }

@@ -33,6 +33,9 @@ type Trigger struct {
 	// Objects are to be decided again: marked, due, waiting. A full run names
 	// all.
 	Objects []object.ID
+	// Keys are those that what waits would bring or take: unlinked entries that
+	// ask by them are tried first (see KeysOf).
+	Keys []Key
 	// All holds connectors of which Entries names every entry, so that nobody
 	// needs to look for who names them.
 	All map[string]bool

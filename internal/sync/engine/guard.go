@@ -67,7 +67,11 @@ func (t *Tripped) String() string {
 	if t.Accepted > 0 {
 		s += fmt.Sprintf(", and %d in the last 24 hours", t.Accepted)
 	}
-	return s + fmt.Sprintf(": %.1f %% of %d; the guard lets through %d and %.4g %%", t.Percent, t.Linked, t.Guard.Count, t.Guard.Percent)
+	of := fmt.Sprintf("%.1f %% of %d", t.Percent, t.Linked)
+	if t.Linked == 0 {
+		of = "there were none 24 hours before"
+	}
+	return s + fmt.Sprintf(": %s; the guard lets through %d and %.4g %%", of, t.Guard.Count, t.Guard.Percent)
 }
 
 // countChanges lists what guards count in the object's unit, with the targets

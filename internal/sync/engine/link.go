@@ -122,7 +122,9 @@ func (l *linker) seed() error {
 			return err
 		}
 		for _, id := range ids {
-			l.touch(id)
+			if !id.IsZero() {
+				l.touch(id)
+			}
 		}
 		l.v.Forget()
 	}
@@ -132,7 +134,8 @@ func (l *linker) seed() error {
 		}
 		l.v.Forget()
 	}
-	return l.merge()
+	l.stale = append(l.stale, l.trig.Keys...)
+	return nil
 }
 
 // seedEntries touches the objects of the entries, and of those that people

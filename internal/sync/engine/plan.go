@@ -41,7 +41,7 @@ var opNames = [...]string{"birth", "death", "link", "unlink", "value", "referenc
 // String returns the op in words.
 func (o Op) String() string { return opNames[o] }
 
-// Change is one thing that a unit does. All but Rule is hashed.
+// Change is one thing that a unit does. All but Rule and Shown is hashed.
 type Change struct {
 	Op        Op
 	Connector string // "" in the metaverse
@@ -50,6 +50,7 @@ type Change struct {
 	Before    object.Values
 	After     object.Values
 	Rule      string // the rule that wants it, for people; not hashed
+	Shown     bool   // of an account's reference: the released image shows it, by the links that the plan leaves; not hashed
 }
 
 // compare orders changes canonically.
@@ -85,6 +86,7 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 type Unit struct {
 	Object  object.ID
 	Type    string
+	Founder string   // what people call the object by; not hashed
 	Changes []Change // in canonical order
 	// Origins says for each SetValue, AddRef and DropRef where it came from,
 	// in the order of Changes. Lineage; not hashed.
@@ -151,6 +153,9 @@ func (u *Unit) AppendCanonical(b []byte) []byte {
 // Hash returns the unit's hash. It covers only the changes.
 func (u *Unit) Hash() Hash { return hashOf(u.AppendCanonical(nil)) }
 
+// HashOf returns the hash of a unit's canonical form.
+func HashOf(b []byte) Hash { return hashOf(b) }
+
 func hashOf(b []byte) Hash {
 	sum := sha256.Sum256(b)
 	return Hash(sum[:16])
@@ -169,13 +174,13 @@ func PlanHash(units []Hash) Hash {
 // Append appends the unit whole, as it is stored.
 func (u *Unit) Append(b []byte) []byte {
 	b = append(b, u.Object[:]...)
-	b = object.AppendString(b, u.Type)
+	b = object.AppendString(object.AppendString(b, u.Type), u.Founder)
 	b = appendCount(b, len(u.Changes))
 	k := 0
 	for i := range u.Changes {
 		c := &u.Changes[i]
 		b = c.append(b)
-		b = object.AppendString(b, c.Rule)
+		b = append(object.AppendString(b, c.Rule), flag(c.Shown))
 		if c.HasOrigin() {
 			b = appendOrigin(b, u.Origins[k])
 			k++
@@ -206,11 +211,12 @@ func flag(set bool) byte {
 
 // ReadUnit reads what Unit.Append wrote.
 func ReadUnit(r *object.Reader) Unit {
-	u := Unit{Object: r.ID(), Type: r.String()}
+	u := Unit{Object: r.ID(), Type: r.String(), Founder: r.String()}
 	n := r.Count()
+	u.Changes, u.Origins = make([]Change, 0, n), make([]metaverse.Origin, 0, n)
 	for range n {
 		c := readChange(r)
-		c.Rule = r.String()
+		c.Rule, c.Shown = r.String(), r.Byte() == 1
 		if c.HasOrigin() {
 			u.Origins = append(u.Origins, readOrigin(r))
 		}

@@ -16,6 +16,9 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 	u := &Unit{Object: h.id, Type: w.typeForSystems(h, m)}
 	alive := w.hubType(h, m) != ""
 	w.lifeChanges(h, u, alive)
+	if h.stored != nil {
+		u.Founder = h.stored.Founder
+	}
 	w.linkChanges(h, u, m)
 	if alive {
 		w.valueChanges(h, u, w.picture(h, m))
@@ -153,10 +156,12 @@ func (w *worker) accountChanges(u *Unit, a *account) {
 	for len(was) > 0 || len(want) > 0 {
 		switch {
 		case len(want) == 0 || len(was) > 0 && was[0].compare(want[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: DropAccountRef, Connector: conn, Name: was[0].name, Target: was[0].target, Before: space.Present, Rule: was[0].rule})
+			u.Changes = append(u.Changes, Change{Op: DropAccountRef, Connector: conn, Name: was[0].name, Target: was[0].target, Before: space.Present,
+				Rule: was[0].rule, Shown: has(a.shown, was[0])})
 			was = was[1:]
 		case len(was) == 0 || want[0].compare(was[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: AddAccountRef, Connector: conn, Name: want[0].name, Target: want[0].target, After: space.Present, Rule: want[0].rule})
+			u.Changes = append(u.Changes, Change{Op: AddAccountRef, Connector: conn, Name: want[0].name, Target: want[0].target, After: space.Present,
+				Rule: want[0].rule, Shown: has(a.shown, want[0])})
 			want = want[1:]
 		default:
 			was, want = was[1:], want[1:]
@@ -205,7 +210,7 @@ func (w *worker) verdict(id object.ID) *Verdict {
 	}
 	if !w.same(h) {
 		fu := w.changes(h, free)
-		v.Waiting = waiting(fu.Changes, u.Changes)
+		v.Waiting = notDone(fu.Changes, u.Changes)
 		v.Ended = w.ended(h)
 	}
 	v.Due = w.due(h, v.Ended)
@@ -239,8 +244,8 @@ func (w *worker) newOrigins(h *hub) []NewOrigin {
 	return out
 }
 
-// waiting is what the free decision would do and the held one does not.
-func waiting(freely, heldBack []Change) []Change {
+// notDone is what the free decision would do and the held one does not.
+func notDone(freely, heldBack []Change) []Change {
 	var out []Change
 	for i := range freely {
 		c := &freely[i]

@@ -103,9 +103,13 @@ func dump(w *oracle.World) string {
 		}
 	}
 	for id, e := range w.Entries {
-		say("entry %s %s %s %s -> %s cut %s explicit %t initial %v", e.Connector, e.Anchor, e.Type, id, e.Link, e.Cut, e.Explicit, e.Initial)
+		name := id.String()
+		if e.Anchor == "" { // how many accounts were made before does not matter
+			name = "of " + e.Link.String()
+		}
+		say("entry %s %s %s %s -> %s cut %s explicit %t initial %v", e.Connector, e.Anchor, e.Type, name, e.Link, e.Cut, e.Explicit, e.Initial)
 		for _, p := range e.Pending {
-			say("entry %s pending %s %s: %s → %s %s", id, p.Name, p.Target, p.Before, p.Want, p.State)
+			say("entry %s pending %s %s: %s → %s %s", name, p.Name, p.Target, p.Before, p.Want, p.State)
 		}
 	}
 	for n, id := range w.Names {

@@ -36,6 +36,10 @@ func newMarks() *marks {
 func (m *marks) trigger(w *oracle.World, set *rules.Set) engine.Trigger {
 	t := full(w, set)
 	if m.everybody {
+		for id := range m.waiting {
+			t.Objects = append(t.Objects, id)
+		}
+		t.Objects = sorted(t.Objects)
 		return t
 	}
 	entries, objects := map[object.ID]bool{}, map[object.ID]bool{}
@@ -51,6 +55,7 @@ func (m *marks) trigger(w *oracle.World, set *rules.Set) engine.Trigger {
 	for _, waits := range []map[object.ID][]engine.Change{m.waiting, m.open} {
 		for id, cs := range waits {
 			objects[id] = true
+			t.Keys = append(t.Keys, engine.KeysOf(set, cs)...)
 			for _, e := range engine.Moved(cs) {
 				entries[e] = true
 			}
@@ -138,12 +143,13 @@ type delta struct {
 	rng   *rand.Rand
 	wrong string
 
-	before *oracle.World // the world on which the last plan was decided, and by what rules
-	rules  *oracle.Rules
-	last   decided
-	plans  int
-	objs   int
-	full   int
+	before   *oracle.World // the world on which the last plan was decided, and by what rules
+	rules    *oracle.Rules
+	last     decided
+	plans    int
+	objs     int
+	full     int
+	restless int // full runs after a whole acceptance that were not empty, for the oracle neither
 }
 
 // watch decides a delta run, and compares it with the oracle's plan, which
@@ -243,17 +249,24 @@ func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out de
 			return fmt.Sprintf("waiting\n%s was accepted, though it rests on what was not", id)
 		}
 	}
-	if pick != nil || len(oracle.Decide(engines, r).NewHolds) > 0 {
+	if pick != nil {
 		return ""
 	}
 	again, err := deciding{engines, set, 500, 1}.decide(full(engines, set))
 	if err != nil {
 		return "fault\n" + err.Error()
 	}
+	rest := ""
 	for _, v := range again.verdicts {
 		if v.Unit != nil {
-			return "a full run is not empty\n" + oracle.Text(oracleChanges(v.Object, v.Unit.Changes))+ "\nORACLE\n"+oracle.Decide(engines,r).Text()
+			rest += oracle.Text(oracleChanges(v.Object, v.Unit.Changes))
 		}
+	}
+	if rest != "" {
+		d.restless++
+	}
+	if diff := oracle.Diff(oracle.Decide(oracles, r).Text(), rest); diff != "" {
+		return "a full run is not empty (- the oracle, + the engine)\n" + diff
 	}
 	return ""
 }
@@ -291,7 +304,7 @@ func TestDeltaRunsLeaveNothing(t *testing.T) {
 	} else if os.Getenv("MUSTER_LONG") != "" {
 		n = 3000
 	}
-	plans, objs, everybody, broken := 0, 0, 0, 0
+	plans, objs, everybody, broken, restless := 0, 0, 0, 0, 0
 	kinds, shortest, length := map[string]int{}, map[string]string{}, map[string]int{}
 	for seed := range n {
 		h := oracle.NewHistory(int64(seed))
@@ -301,6 +314,7 @@ func TestDeltaRunsLeaveNothing(t *testing.T) {
 			h.Step()
 		}
 		plans, objs, everybody = plans+d.plans, objs+d.objs, everybody+d.full
+		restless += d.restless
 		if d.wrong == "" {
 			continue
 		}
@@ -312,7 +326,7 @@ func TestDeltaRunsLeaveNothing(t *testing.T) {
 			shortest[kind] = "seed " + strconv.Itoa(seed) + "\n" + oracle.Describe(h.R) + strings.Join(h.Steps, "\n") + "\n" + d.wrong
 		}
 	}
-	t.Logf("%d plans of %d histories; %d objects decided, of %d; %d histories end in a difference: %v", plans, n, objs, everybody, broken, kinds)
+	t.Logf("%d plans of %d histories; %d objects decided, of %d; %d times something is left for the next run; %d histories end in a difference: %v", plans, n, objs, everybody, restless, broken, kinds)
 	for _, kind := range slices.SortedFunc(keys(shortest), cmp.Compare[string]) {
 		t.Errorf("%s\n%s", kind, shortest[kind])
 	}

@@ -21,7 +21,7 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	for again := true; again; {
 		again = false
 		for o, ok := range take {
-			if ok && slices.ContainsFunc(append(p.d.leans(o, p.Units[o]), p.droppers(o)...), func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }) {
+			if ok && slices.ContainsFunc(slices.Concat(p.d.leans(o, p.Units[o]), p.droppers(o), p.goers(o)), func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }) {
 				take[o], again = false, true
 			}
 		}
@@ -58,6 +58,11 @@ func (d *decision) leans(o object.ID, unit []Change) (on []object.ID) {
 		default:
 		}
 	}
+	for _, e := range d.entries { // who loses a link to another, with him (ACC-5)
+		if e.Link == o && d.eff[e.ID] != o && d.eff[e.ID] != (object.ID{}) {
+			on = append(on, d.eff[e.ID])
+		}
+	}
 	if b := d.being(o, held); d.live[o] != "" {
 		for _, f := range b.picture {
 			for _, v := range f.values {
@@ -82,6 +87,20 @@ func (p *Plan) droppers(o object.ID) (by []object.ID) {
 		}
 	}
 	return by
+}
+
+// goers lists those whom the unit no longer refers to because they, or their
+// accounts, are to go: it waits while they wait (ACC-5).
+func (p *Plan) goers(o object.ID) (whom []object.ID) {
+	for _, c := range p.Units[o] {
+		goes := func(x Change) bool {
+			return x.Op == Death || c.Op == DropAccountRef && x.Connector == c.Connector && (x.Op == DropAccount || x.Op == CutAccount)
+		}
+		if (c.Op == DropRef || c.Op == DropAccountRef) && slices.ContainsFunc(p.Units[c.Target], goes) {
+			whom = append(whom, c.Target)
+		}
+	}
+	return whom
 }
 
 // readsThrough reports that some rule of the object's type reads through references.

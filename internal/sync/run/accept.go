@@ -160,10 +160,14 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) (map[object.ID][]engine.Change, error) {
 	open := map[object.ID][]engine.Change{}
 	next, chunks := p.Accepted, (p.Units+chunkUnits-1)/chunkUnits
+	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * chunkUnits, Total: p.Units})
 	for next < chunks {
 		err := r.store.Bulk(ctx, func(t *store.Tx) error {
 			a := &accepting{r: r, t: t, p: p, open: open}
 			w := t.Writer(p.No)
+			if err := t.Ahead(p.No, next, min(chunksAtOnce, chunks-next)); err != nil {
+				return err
+			}
 			for n := 0; next < chunks && n < chunksAtOnce; n++ {
 				if err := a.chunk(w, next); err != nil {
 					return err
@@ -186,6 +190,11 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) 
 		}
 		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(next*chunkUnits, p.Units), Total: p.Units})
 		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	if chunks >= chunksAtOnce {
+		if err := r.store.Compact(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +229,7 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 		return incomplete(a.p.No)
 	}
 	v := a.t.View(a.r.names())
-	if err := v.Load(unitNeeds(c.Units)); err != nil {
+	if err := a.load(v, c.Units); err != nil {
 		return err
 	}
 	skip, err := a.overtaken(c.Units)
@@ -307,6 +316,48 @@ func unitNeeds(units []engine.Unit) engine.Need {
 		}
 	}
 	return n
+}
+
+// load reads what applying the units reads: of those that only bring an object
+// into being, next to nothing.
+func (a *accepting) load(v *store.View, units []engine.Unit) error {
+	gen, err := a.t.Generation()
+	if err != nil {
+		return err
+	}
+	var births, others []engine.Unit
+	for _, u := range units {
+		if gen == a.p.Generation && a.p.Trigger != onlyApproved && plainBirth(&u) {
+			births = append(births, u)
+		} else {
+			others = append(others, u)
+		}
+	}
+	n := unitNeeds(births)
+	if err := v.LoadBirths(n.Objects, n.Entries); err != nil {
+		return err
+	}
+	return v.Load(unitNeeds(others))
+}
+
+// plainBirth reports that the unit brings its object into being, and only links
+// the entries that are there: it changes nothing in their systems.
+func plainBirth(u *engine.Unit) bool {
+	born := false
+	var linked, changed []string
+	for i := range u.Changes {
+		switch c := &u.Changes[i]; {
+		case c.Op == engine.Birth:
+			born = true
+		case c.Op == engine.Link:
+			linked = append(linked, c.Connector)
+		case c.Op == engine.Unlink:
+			return false
+		case c.Connector != "" && (len(changed) == 0 || changed[len(changed)-1] != c.Connector):
+			changed = append(changed, c.Connector)
+		}
+	}
+	return born && !slices.ContainsFunc(linked, func(c string) bool { return slices.Contains(changed, c) })
 }
 
 // unit writes what one unit does.

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -317,40 +316,80 @@ func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) ([]objec
 // batches decides the objects, several batches at a time, and takes the results
 // in order.
 func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo []object.ID) ([]*engine.Tally, error) {
-	workers := max(1, d.r.opt.Workers)
-	parts := slices.Collect(slices.Chunk(todo, d.r.opt.Batch))
+	ctx, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait() // nobody decides any more when the next pass begins
+	defer stop()
 	var out []*engine.Tally
-	for len(parts) > 0 {
-		n := min(workers, len(parts))
-		tallies := make([]*engine.Tally, n)
-		errs := make([]error, n)
-		var wg sync.WaitGroup
-		for i := range n {
-			wg.Go(func() {
-				errs[i] = d.r.store.Read(ctx, func(t *store.Tx) (err error) {
-					tallies[i], err = d.dec.Batch(t.View(d.connectors()), parts[i])
-					return err
-				})
-			})
+	for decided := range d.ahead(ctx, &wg, todo) {
+		b := <-decided
+		if b.err != nil {
+			return nil, b.err
 		}
-		wg.Wait()
-		if err := errors.Join(errs...); err != nil {
+		if err := d.take(w, &b); err != nil {
 			return nil, err
 		}
-		parts = parts[n:]
-		for _, t := range tallies {
-			if err := d.take(w, t); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, tallies...)
+		out = append(out, b.tally)
 		d.r.observe(Event{Step: d.rep.Step, Phase: "decide", Done: d.done, Total: int64(len(todo))})
 	}
-	return out, nil
+	return out, ctx.Err()
+}
+
+// batch is a decided part of a plan, its units encoded in the order of the
+// verdicts.
+type batch struct {
+	tally *engine.Tally
+	units []store.Encoded
+	err   error
+}
+
+// ahead decides the objects part by part, several at the same time, and no more
+// than one ahead of whoever takes the results in order.
+func (d *deciding) ahead(ctx context.Context, wg *sync.WaitGroup, todo []object.ID) <-chan chan batch {
+	workers := max(1, d.r.opt.Workers)
+	out, busy := make(chan chan batch, 1), make(chan struct{}, workers)
+	wg.Go(func() {
+		defer close(out)
+		for part := range slices.Chunk(todo, d.r.opt.Batch) {
+			to := make(chan batch, 1)
+			select {
+			case busy <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			wg.Go(func() {
+				to <- d.batch(ctx, part)
+				<-busy
+			})
+			select {
+			case out <- to:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return out
+}
+
+func (d *deciding) batch(ctx context.Context, ids []object.ID) (b batch) {
+	b.err = d.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		b.tally, err = d.dec.Batch(t.View(d.connectors()), ids)
+		return err
+	})
+	if b.err != nil {
+		return b
+	}
+	for _, v := range b.tally.Verdicts {
+		if v.Unit != nil && len(v.Faults) == 0 {
+			b.units = append(b.units, store.Encode(v.Unit))
+		}
+	}
+	return b
 }
 
 // take stores a batch's units and keeps its notes.
-func (d *deciding) take(w *store.PlanWriter, t *engine.Tally) error {
+func (d *deciding) take(w *store.PlanWriter, b *batch) error {
+	t, units := b.tally, b.units
 	for _, v := range t.Verdicts {
 		d.done++
 		d.faults = append(d.faults, v.Faults...)
@@ -359,10 +398,11 @@ func (d *deciding) take(w *store.PlanWriter, t *engine.Tally) error {
 			continue
 		}
 		if v.Unit != nil {
-			if _, _, err := w.Add(v.Unit); err != nil {
+			if _, _, err := w.AddEncoded(units[0]); err != nil {
 				return err
 			}
-			d.hashes = append(d.hashes, v.Unit.Hash())
+			d.hashes = append(d.hashes, units[0].Hash)
+			units = units[1:]
 			d.tally(v.Unit)
 		}
 		if len(v.Waiting) > 0 {

@@ -63,6 +63,9 @@ func newNaming(t *store.Tx) *naming {
 
 // learn remembers the objects that a unit brings forth.
 func (n *naming) learn(u *engine.Unit) {
+	if u.Founder != "" {
+		n.born[u.Object] = ObjectName{ID: u.Object.String(), Type: u.Type, Founder: u.Founder}
+	}
 	for i := range u.Changes {
 		c := &u.Changes[i]
 		name := n.born[u.Object]
