@@ -200,14 +200,6 @@ func problemsOf(err error) problem.List {
 	return problem.List{{Object: "muster", Message: err.Error()}}
 }
 
-// note says something to people that is no result.
-func (c *cli) note(line string) {
-	if !c.quiet && !c.json {
-		c.endProgress()
-		c.printerTo(c.errs).Line("%s", line)
-	}
-}
-
 // confirm asks before something dangerous. Where nobody can be asked, only
 // --yes lets it happen.
 func (c *cli) confirm(ctx context.Context, question string) error {

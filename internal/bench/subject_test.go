@@ -3,7 +3,9 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -68,7 +70,10 @@ func newSubject(j job) (*subject, error) {
 // configure makes a runner that reads the folder.
 func (s *subject) configure(source string) error {
 	kinds := []connector.Kind{csv.Kind()}
-	text := fmt.Sprintf(estate, filepath.ToSlash(source), filepath.ToSlash(s.target()))
+	if err := s.place(source); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(estate, filepath.ToSlash(s.hr()), filepath.ToSlash(s.target()))
 	tree, problems := config.Load(fstest.MapFS{"all.yaml": {Data: []byte(text)}}, run.Sections(kinds))
 	if len(problems) > 0 {
 		return problems.Err()
@@ -84,6 +89,25 @@ func (s *subject) configure(source string) error {
 	}})
 	return nil
 }
+
+// place puts the files of an evening where the connector reads them.
+func (s *subject) place(source string) error {
+	if err := os.MkdirAll(s.hr(), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{peopleFile, teamsFile, membersFile} {
+		to := filepath.Join(s.hr(), name)
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.Link(filepath.Join(source, name), to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *subject) hr() string { return filepath.Join(s.job.Dir, "hr") }
 
 func (s *subject) target() string { return filepath.Join(s.job.Dir, "target") }
 
@@ -194,7 +218,7 @@ func (s *subject) measure() error {
 	if err := s.time("unchanged sync", func() error { rep, err := s.r.Sync(s.ctx, run.SyncOptions{}); return well(rep, err) }); err != nil {
 		return err
 	}
-	if err := s.configure(s.job.Next); err != nil {
+	if err := s.place(s.job.Next); err != nil {
 		return err
 	}
 	if err := s.time("changed import", s.importAll); err != nil {

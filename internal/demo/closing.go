@@ -29,12 +29,13 @@ func afterwards(ctx context.Context, s *stage, e *estate, o Options) error {
 	}
 	s.say("Everything is kept in %s: the rules, HR's files under data/hr, the badge database, and what Muster remembers. Change something and run it:", e.dir)
 	s.table([][]string{
-		{"muster --config " + o.Dir + " status", ""},
-		{"muster --config " + o.Dir + " plan", ""},
-		{"muster --config " + o.Dir + " run nightly", ""},
+		{"muster --config " + o.Dir + " status"},
+		{"muster --config " + o.Dir + " plan"},
+		{"muster --config " + o.Dir + " run nightly"},
 	})
 	if s.wait == nil {
-		s.say("The directory is up while `muster demo --dir %s` runs, which shows no scenes again.", o.Dir)
+		s.line("")
+		s.say("They need the directory. It comes up with `muster demo --dir %s`, which shows the scenes no second time.", o.Dir)
 		return nil
 	}
 	if err := e.closeStore(); err != nil { // others are to open it

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"muster/internal/base/problem"
 	"muster/internal/demo/organisation"
 	"muster/internal/demo/systems"
 )
@@ -26,8 +27,12 @@ type Options struct {
 	// Directory is another directory than the demo's own, for tests. It must
 	// hold the containers of systems.Containers.
 	Directory *systems.Directory
-	People    int // how many; 0 is 2,000
+	People    int // how many; 0 is 2,000, fewest are enough for the guards
 }
+
+// fewest is the number of people below which what happens to a site is too
+// little for the guards to hold it.
+const fewest = 500
 
 // seed is what the organisation is made from.
 const seed = 1
@@ -40,6 +45,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		s.width = 80
 	}
 	s.width = max(s.width, 30)
+	if o.People != 0 && o.People < fewest {
+		return &problem.Problem{Code: "demo-too-small", Message: fmt.Sprintf("%d people are too few for the guards to have something to do", o.People), Fix: fmt.Sprintf("make it %d or more", fewest)}
+	}
 	if o.Dir != "" {
 		demo, _, err := isDemo(o.Dir)
 		if err != nil {

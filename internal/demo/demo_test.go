@@ -99,7 +99,7 @@ func addOf(record string) *ldap.AddRequest {
 // TestFolderGoesOn keeps a demo in a folder, and goes on with it another day.
 func TestFolderGoesOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kept")
-	o := Options{Out: told{t}, Now: from(day), Dir: dir, People: 150}
+	o := Options{Out: told{t}, Now: from(day), Dir: dir, People: fewest}
 	e, err := newEstate(o)
 	if err != nil {
 		t.Fatal(err)

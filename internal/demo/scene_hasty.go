@@ -41,7 +41,7 @@ func sceneHasty(ctx context.Context, s *stage, e *estate) error {
 		return err
 	}
 	for _, g := range step.Guards {
-		s.shows("held by a guard: %s", g)
+		s.shows("held: %s", g)
 	}
 	if err := e.showWaiting(ctx, s, lost); err != nil {
 		return err

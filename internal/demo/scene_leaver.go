@@ -53,6 +53,17 @@ func sceneLeaver(ctx context.Context, s *stage, e *estate) error {
 
 // why asks Muster for the reasons, and for what comes next.
 func (e *estate) why(ctx context.Context, s *stage, no string) error {
+	s.command("muster show hr/" + no)
+	o, err := e.desk.Show(ctx, "hr/"+no, time.Time{})
+	if err != nil {
+		return err
+	}
+	for _, l := range o.Links {
+		if l.Connector == "hr" {
+			s.shows("hr/%s is %s", l.Anchor, l.State)
+		}
+	}
+	s.shows("time alone changes something on %s", o.Due.Format(time.DateOnly))
 	s.command("muster explain hr/" + no + " dir.employeeType")
 	x, err := e.desk.Explain(ctx, "hr/"+no, "dir.employeeType")
 	if err != nil {
@@ -66,17 +77,6 @@ func (e *estate) why(ctx context.Context, s *stage, no string) error {
 		s.shows("%s", text)
 	}
 	s.expect(len(x.Lines) > 0, "explain gives reasons")
-	s.command("muster show hr/" + no)
-	o, err := e.desk.Show(ctx, "hr/"+no, time.Time{})
-	if err != nil {
-		return err
-	}
-	for _, l := range o.Links {
-		if l.Connector == "hr" {
-			s.shows("hr/%s is %s", l.Anchor, l.State)
-		}
-	}
-	s.shows("time alone changes something on %s", o.Due.Format(time.DateOnly))
 	s.line("")
 	due := e.clock.now().Truncate(24*time.Hour).AddDate(0, 0, 30)
 	s.proof(o.Due.Truncate(24*time.Hour).Equal(due), "Deleted %s, thirty days from now, unless HR shows the person again before: then all of it is taken back.", fmt.Sprint("on ", due.Format("2 January")))

@@ -60,10 +60,16 @@ func (e *estate) showRelease(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	for _, g := range step.Guards {
-		s.shows("a guard would stop %s", g)
+	waits, err := e.unitsOf(ctx, step.Waits)
+	if err != nil {
+		return err
 	}
-	s.shows("%s people would wait for a decision; %s would change without one", number(plan.Held), number(plan.Units))
+	s.table(rowsOf(byTarget(waits)))
+	for _, g := range step.Guards {
+		s.shows("held: %s", g)
+	}
+	s.line("")
+	s.say("It would have made %s people inactive and moved their accounts. Even then the guards would have held all of them, and let %s through.", number(plan.Held), some(plan.Units, "change", "changes"))
 	s.expect(plan.Held > 0, "the preview shows people whom the guards would hold")
 	st, err := e.desk.Status(ctx)
 	if err != nil {

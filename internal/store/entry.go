@@ -296,6 +296,17 @@ func (t *Tx) connector(name string) (*connRow, error) {
 	return c, err
 }
 
+// Planned reports that plans created accounts in the connector before.
+func (t *Tx) Planned(connector string) (bool, error) {
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return false, err
+	}
+	conns, err := t.connectors()
+	c := conns[sym]
+	return c != nil && c.nextMade != int64(sym)<<keyBits+planned+1, err
+}
+
 // save writes the connector's row.
 func (t *Tx) save(c *connRow) error {
 	all := int64(0)

@@ -161,6 +161,13 @@ func (v *View) Load(need engine.Need) error {
 	return nil
 }
 
+// Absent tells the view that there are no entries with the ids.
+func (v *View) Absent(ids []object.ID) {
+	for _, id := range ids {
+		v.entries[id], v.links[id] = nil, object.ID{}
+	}
+}
+
 // LoadBirths readies the view for applying units that bring objects into being
 // and do no more to the entries that they link than to link them: the objects
 // are not there, and of the entries no values are read.
@@ -193,7 +200,12 @@ func (v *View) LoadBirths(born, linked []object.ID) error {
 	}
 	var whole []object.ID
 	for _, id := range ids {
-		w := rows[keys[id]]
+		k, there := keys[id]
+		if !there {
+			v.entries[id], v.links[id] = nil, object.ID{}
+			continue
+		}
+		w := rows[k]
 		if w == nil || w.id != id {
 			whole = append(whole, id) // what was remembered is not so, or it goes by a second id
 			continue

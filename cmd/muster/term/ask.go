@@ -23,7 +23,9 @@ func CanAsk(in io.Reader, out io.Writer) bool {
 
 // Ask asks a question; only y or yes means yes.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
-	fmt.Fprintf(out, "%s [y/N] ", question)
+	if _, err := fmt.Fprintf(out, "%s [y/N] ", question); err != nil {
+		return false, err
+	}
 	answer := make(chan string, 1)
 	go func() { // reading a terminal cannot be called off
 		line, _ := bufio.NewReader(in).ReadString('\n')
@@ -31,7 +33,6 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (boo
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out)
 		return false, ctx.Err()
 	case a := <-answer:
 		return a == "y" || a == "yes", nil

@@ -118,8 +118,9 @@ func runeWidth(r rune) int {
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
 		return 2
+	default:
+		return 1
 	}
-	return 1
 }
 
 // Cut shortens a text to so many columns, with a mark that it was.

@@ -51,12 +51,18 @@ func (p *Progress) Tell(what string, done, total int64) {
 	p.told = now
 	line := p.line(now, done, total)
 	if p.columns == 0 {
-		fmt.Fprintln(p.w, line)
+		p.write(line + "\n")
 		return
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", Cut(line, p.columns-1))
+	p.write(wipe + Cut(line, p.columns-1))
 	p.drawn = true
 }
+
+// wipe takes away what stands on the line.
+const wipe = "\r\x1b[K"
+
+// write writes; who cannot be told of progress needs none.
+func (p *Progress) write(s string) { _, _ = io.WriteString(p.w, s) }
 
 // line is how far it is, how fast it goes, and how long it will take.
 func (p *Progress) line(now time.Time, done, total int64) string {
@@ -81,7 +87,7 @@ func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		fmt.Fprint(p.w, "\r\x1b[K")
+		p.write(wipe)
 		p.drawn = false
 	}
 }

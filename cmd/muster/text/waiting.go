@@ -19,8 +19,6 @@ type Group struct {
 	Changes int64            `json:"changes"`
 	Counts  map[string]int64 `json:"counts"` // by what, as in "deletes in dir"
 	First   []run.UnitInfo   `json:"-"`      // the first few objects
-
-	last string // the object counted last
 }
 
 // Groups gathers what waits by cause, however much it is.

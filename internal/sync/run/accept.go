@@ -8,6 +8,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/store"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/space"
 )
 
 // accept accepts the plan chunk by chunk, then writes what deciding left
@@ -161,9 +162,15 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) 
 	open := map[object.ID][]engine.Change{}
 	next, chunks := p.Accepted, (p.Units+chunkUnits-1)/chunkUnits
 	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * chunkUnits, Total: p.Units})
+	var first map[string]bool
 	for next < chunks {
-		err := r.store.Bulk(ctx, func(t *store.Tx) error {
-			a := &accepting{r: r, t: t, p: p, open: open}
+		err := r.store.Bulk(ctx, func(t *store.Tx) (err error) {
+			if next == 0 {
+				if first, err = r.firstPlanned(t); err != nil {
+					return err
+				}
+			}
+			a := &accepting{r: r, t: t, p: p, open: open, first: first}
 			w := t.Writer(p.No)
 			if err := t.Ahead(p.No, next, min(chunksAtOnce, chunks-next)); err != nil {
 				return err
@@ -202,6 +209,20 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) 
 	return open, r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(p.No, store.PlanAccepted, next) })
 }
 
+// firstPlanned lists the connectors in which no plan has made accounts yet:
+// nobody needs to look for accounts that are left from an earlier life.
+func (r *Runner) firstPlanned(t *store.Tx) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, name := range r.names() {
+		planned, err := t.Planned(name)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = !planned
+	}
+	return out, nil
+}
+
 // chunkUnits is how many units a chunk of a stored plan holds.
 const chunkUnits = 256
 
@@ -218,6 +239,8 @@ type accepting struct {
 	linked map[engine.Count]int
 	open   map[object.ID][]engine.Change // units that nobody approved
 	marks  []store.UnitMark
+	first  map[string]bool // connectors in which no plan before this one made accounts
+	ended  []*engine.Hold  // holds that end with their objects
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
@@ -304,20 +327,6 @@ func (a *accepting) overtaken(units []engine.Unit) (map[object.ID]bool, error) {
 	return out, nil
 }
 
-// unitNeeds is what applying the units reads.
-func unitNeeds(units []engine.Unit) engine.Need {
-	var n engine.Need
-	for i := range units {
-		n.Objects = append(n.Objects, units[i].Object)
-		for k := range units[i].Changes {
-			if c := &units[i].Changes[k]; c.Op == engine.Link || c.Op == engine.Unlink {
-				n.Entries = append(n.Entries, c.Target)
-			}
-		}
-	}
-	return n
-}
-
 // load reads what applying the units reads: of those that only bring an object
 // into being, next to nothing.
 func (a *accepting) load(v *store.View, units []engine.Unit) error {
@@ -333,11 +342,20 @@ func (a *accepting) load(v *store.View, units []engine.Unit) error {
 			others = append(others, u)
 		}
 	}
-	n := unitNeeds(births)
+	var absent []object.ID
+	for i := range births {
+		for k := range births[i].Changes {
+			if c := &births[i].Changes[k]; c.Op == engine.AddAccount && a.first[c.Connector] {
+				absent = append(absent, space.AccountID(c.Connector, births[i].Object, 0))
+			}
+		}
+	}
+	v.Absent(absent)
+	n := engine.Needs(births)
 	if err := v.LoadBirths(n.Objects, n.Entries); err != nil {
 		return err
 	}
-	return v.Load(unitNeeds(others))
+	return v.Load(engine.Needs(others))
 }
 
 // plainBirth reports that the unit brings its object into being, and only links
@@ -379,7 +397,7 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 		return err
 	}
 	for _, l := range fx.Links {
-		if err := a.link(w, v, fx, l); err != nil {
+		if err := a.link(w, v, l); err != nil {
 			return err
 		}
 	}
@@ -404,30 +422,24 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 		}
 	}
 	a.mark = append(a.mark, fx.Recheck...)
+	a.ended = append(a.ended, fx.Holds...)
 	a.tally(v, u)
 	return nil
 }
 
-func (a *accepting) link(w *store.Writer, v *store.View, fx *engine.Effect, l engine.LinkEffect) error {
-	var from, cut object.ID
-	explicit := false
+func (a *accepting) link(w *store.Writer, v *store.View, l engine.LinkEffect) error {
+	var from object.ID
 	if e := v.Entry(l.Entry); e != nil {
 		from = e.Link
-		explicit = e.Explicit && !l.To.IsZero()
 	}
-	if slices.Contains(fx.Cut, l.Entry) {
-		cut = from
-		for _, e := range fx.Changed {
-			if e.ID == l.Entry {
-				explicit = e.Explicit
-			}
-		}
-	}
-	return w.Link(l.Entry, from, l.To, explicit, cut)
+	return w.Link(l.Entry, from, l.To, l.Explicit, l.Cut)
 }
 
 // close marks who must be decided again, and counts for the guards.
 func (a *accepting) close() error {
+	if err := a.t.EndHolds(a.ended); err != nil {
+		return err
+	}
 	if err := a.t.MarkUnits(a.p.No, a.marks); err != nil {
 		return err
 	}

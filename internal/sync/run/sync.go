@@ -1,11 +1,13 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,24 +57,25 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 
 // deciding is one plan on its way from trigger to acceptance.
 type deciding struct {
-	r       *Runner
-	rep     *StepReport
-	opt     SyncOptions
-	set     *rules.Set
-	kind    string
-	trig    engine.Trigger
-	moment  int64
-	gen     int64
-	dec     *engine.Decider
-	plan    store.Plan
-	notes   []note
-	faults  []engine.ObjectFault
-	counts  map[string]int64
-	hashes  []engine.Hash
-	done    int64
-	waited  map[object.ID]bool   // objects on the waiting list now
-	counted map[engine.Count]int // what guards count in it
-	all     bool                 // everybody is decided
+	r           *Runner
+	rep         *StepReport
+	opt         SyncOptions
+	set         *rules.Set
+	kind        string
+	trig        engine.Trigger
+	moment      int64
+	gen         int64
+	dec         *engine.Decider
+	plan        store.Plan
+	notes       []note
+	faults      []engine.ObjectFault
+	counts      map[string]int64
+	hashes      []engine.Hash
+	done        int64
+	waited      map[object.ID]bool   // objects on the waiting list now
+	counted     map[engine.Count]int // what guards count in it
+	all         bool                 // everybody is decided
+	heldObjects []object.ID
 }
 
 // note is what deciding leaves behind beside units: it is written when the plan
@@ -153,7 +156,11 @@ func (d *deciding) gather(ctx context.Context) error {
 			}
 			d.trig.All[conn] = all
 		}
-		if d.waited, err = waitingSet(t); err != nil {
+		more, err := d.waiting(t)
+		if err != nil {
+			return err
+		}
+		if err := d.addEntries(t, more); err != nil {
 			return err
 		}
 		if d.trig.Objects, err = d.objects(t); err != nil {
@@ -208,6 +215,7 @@ func (d *deciding) objects(t *store.Tx) ([]object.ID, error) {
 	for id := range d.waited {
 		out = append(out, id)
 	}
+	out = append(out, d.heldObjects...)
 	slices.SortFunc(out, object.ID.Compare)
 	return slices.Compact(out), nil
 }
@@ -234,22 +242,94 @@ func (d *deciding) everybody(t *store.Tx) ([]object.ID, error) {
 	return out, nil
 }
 
-// waitingSet lists the objects that wait for people.
-func waitingSet(t *store.Tx) (map[object.ID]bool, error) {
-	out := map[object.ID]bool{}
+// waiting notes what waits from run to run, and returns the entries that must be
+// looked at because of it: those in the join queue, those whose link waits, and
+// those on whose link there is a hold (see engine.KeysOf and engine.Moved).
+func (d *deciding) waiting(t *store.Tx) (map[object.ID]bool, error) {
+	d.waited, d.heldObjects = map[object.ID]bool{}, nil
+	entries := map[object.ID]bool{}
 	for after := (object.ID{}); ; {
 		list, err := t.WaitingObjects(after, 1000)
 		if err != nil {
 			return nil, err
 		}
 		for _, w := range list {
-			out[w.Object] = true
 			after = w.Object
+			d.waited[w.Object] = true
+			d.trig.Keys = append(d.trig.Keys, engine.KeysOf(d.set, w.Changes)...)
+			for _, id := range engine.Moved(w.Changes) {
+				entries[id] = true
+			}
 		}
 		if len(list) < 1000 {
-			return out, nil
+			break
 		}
 	}
+	queued, err := t.Queued(math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	for i := range queued {
+		entries[queued[i].Entry] = true
+	}
+	holds, err := allHolds(t)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holds {
+		d.heldObjects = append(d.heldObjects, h.Target.Object)
+		if h.Target.Kind != engine.EntryLink {
+			continue
+		}
+		id, err := t.EntryAt(h.Target.Connector, h.Target.Name, "")
+		if err != nil {
+			return nil, err
+		}
+		if !id.IsZero() {
+			entries[id] = true
+		}
+	}
+	return entries, nil
+}
+
+// addEntries adds entries to those that moved, and keeps the order of
+// connectors and anchors.
+func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
+	for _, id := range d.trig.Entries {
+		delete(more, id)
+	}
+	if d.all || len(more) == 0 {
+		return nil
+	}
+	type at struct {
+		rank   int
+		anchor string
+		id     object.ID
+	}
+	rank := map[string]int{}
+	for i, c := range d.connectors() {
+		rank[c] = i
+	}
+	list := make([]at, 0, len(d.trig.Entries)+len(more))
+	for ids := range slices.Chunk(append(d.trig.Entries, slices.Collect(maps.Keys(more))...), 1000) {
+		found, err := t.Entries(ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if e := found[id]; e != nil {
+				list = append(list, at{rank[e.Connector], e.Anchor, id})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b at) int {
+		return cmp.Or(a.rank-b.rank, strings.Compare(a.anchor, b.anchor), a.id.Compare(b.id))
+	})
+	d.trig.Entries = d.trig.Entries[:0]
+	for _, x := range list {
+		d.trig.Entries = append(d.trig.Entries, x.id)
+	}
+	return nil
 }
 
 // round runs all passes once and writes the units.

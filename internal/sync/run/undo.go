@@ -42,7 +42,7 @@ func (r *Runner) Undo(ctx context.Context, no int64, d Decision) (*UndoInfo, err
 func (r *Runner) undoChunk(t *store.Tx, p store.Plan, c *store.Chunk, d Decision, info *UndoInfo) error {
 	u := &undoing{r: r, t: t, info: info, names: newNaming(t)}
 	u.view = t.View(r.names())
-	if err := u.view.Load(unitNeeds(c.Units)); err != nil {
+	if err := u.view.Load(engine.Needs(c.Units)); err != nil {
 		return err
 	}
 	if _, err := u.names.unitInfos(c.Units); err != nil {
