@@ -23,8 +23,10 @@ test-long: ## the same with many more random histories; about an hour
 check: ## format, lint, laws, generated files, Windows build, known vulnerabilities
 	@scripts/check.sh
 
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## measure Muster against what its parts cost; SIZE=1m for the full size
+	@mkdir -p bin
+	@go test -c -o bin/bench.test ./internal/bench
+	@MUSTER_BENCH=$(or $(SIZE),10k) bin/bench.test
 
 fmt: ## format the Go source
 	gofmt -s -w $(wildcard *.go cmd internal)

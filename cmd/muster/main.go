@@ -23,6 +23,7 @@ func main() { os.Exit(start(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // start runs one command and returns its exit code.
 func start(args []string, in io.Reader, out, errs io.Writer) int {
+	app.TuneMemory()
 	ctx, stop := interruptible(errs)
 	defer stop()
 	cobra.EnableCommandSorting = false // ours are in the order in which people need them

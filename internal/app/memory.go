@@ -6,11 +6,11 @@ import (
 )
 
 // What the garbage collector is told, unless $GOGC and $GOMEMLIMIT say
-// otherwise: to let the heap grow fourfold before it collects, as long as the
+// otherwise: to let the heap triple before it collects, as long as the
 // whole stays well below the half gigabyte that Muster may take.
 const (
-	gcPercent   = 400
-	memoryLimit = 400 << 20
+	gcPercent   = 200
+	memoryLimit = 440 << 20
 )
 
 // TuneMemory trades memory for speed within the limit. It is called once, when

@@ -103,6 +103,7 @@ type bench struct {
 	people  int
 	runs    int
 	out     []result
+	totals  map[int][]float64 // by number of people: seconds of processor time of everything initial, on SQLite
 	counts  map[string]int64
 	said    []string
 	samples map[string]map[string][]float64 // by database and line: ratios
@@ -110,7 +111,7 @@ type bench struct {
 }
 
 func all() error {
-	b := &bench{runs: 3, samples: map[string]map[string][]float64{}, cpu: map[string]map[string][]float64{}}
+	b := &bench{runs: 3, samples: map[string]map[string][]float64{}, cpu: map[string]map[string][]float64{}, totals: map[int][]float64{}}
 	var err error
 	if b.people, err = parseSize(os.Getenv("MUSTER_BENCH")); err != nil {
 		return err
@@ -131,7 +132,12 @@ func all() error {
 	}
 	begin := time.Now()
 	fmt.Printf("Muster's benchmark: %d people, %d runs, medians of ratios. %s, %d cores, %s\n", b.people, b.runs, runtime.Version(), runtime.NumCPU(), begin.Format("2006-01-02"))
-	if err := b.measure(dbs, b.people, b.runs, true); err != nil {
+	if slices.Contains(dbs, "sqlite") { // to see how the time grows
+		if err := b.measure([]string{"sqlite"}, b.people/10, 1); err != nil {
+			return err
+		}
+	}
+	if err := b.measure(dbs, b.people, b.runs); err != nil {
 		return err
 	}
 	b.show(dbs)
@@ -155,7 +161,7 @@ func parseSize(s string) (int, error) {
 	return n * times, nil
 }
 
-func (b *bench) measure(dbs []string, people, runs int, main bool) error {
+func (b *bench) measure(dbs []string, people, runs int) error {
 	src, next := filepath.Join(b.dir, "source"), filepath.Join(b.dir, "next")
 	s := sized(people)
 	if err := errors.Join(writeSource(src, s, 0), writeSource(next, s, 100)); err != nil {
@@ -239,6 +245,12 @@ func (b *bench) round(db string, server *postgres.Server, n int, j job) error {
 		return err
 	}
 	wrote := cpu() - used
+	if db == "sqlite" {
+		b.totals[j.People] = append(b.totals[j.People], m.CPU["initial import"]+m.CPU["initial sync"]+m.CPU["initial checkpoint"])
+	}
+	if j.People != b.people {
+		return nil
+	}
 	fmt.Printf("  %-8s floor %.2fs, parse and hash %.2fs, write %.2fs |", db, mean(floors), mean(hashes), w.Seconds())
 	b.note(b.samples, db, m.Seconds, m.PeakMB, mean(floors), mean(hashes), w.Seconds())
 	b.note(b.cpu, db, m.CPU, m.PeakMB, mean(floorsCPU), mean(hashesCPU), wrote)
@@ -364,6 +376,9 @@ func (b *bench) show(dbs []string) {
 			fmt.Printf("%8g %s", l.bar, met)
 		}
 		fmt.Println()
+	}
+	if small, large := b.totals[b.people/10], b.totals[b.people]; len(small) > 0 && len(large) > 0 {
+		fmt.Printf("%-28s %-22s%10.2f%26s\n", "initial, growth", "exponent, of cpu", math.Log10(median(large)/median(small)), "1.1 from 10k on")
 	}
 	fmt.Println("\nkept at the end:")
 	var names []string

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ type subject struct {
 
 	accepting    time.Time // when the last synchronization began to accept
 	acceptingCPU float64
+	heaped       bool
 }
 
 // job says what a process measures.
@@ -85,6 +87,9 @@ func (s *subject) configure(source string) error {
 	s.r = run.New(s.store, cfg, run.Options{Now: now, By: "bench", Secrets: secret.Fixed{}, Workers: workers(), Observe: func(e run.Event) {
 		if e.Phase == "accept" && s.accepting.IsZero() {
 			s.accepting, s.acceptingCPU = time.Now(), cpu()
+		}
+		if e.Phase == "decide" && e.Done > e.Total/2 {
+			s.heap()
 		}
 	}})
 	return nil
@@ -139,6 +144,22 @@ func (s *subject) profile(name string) func() {
 		pprof.StopCPUProfile()
 		f.Close()
 	}
+}
+
+// heap writes a profile of what is in memory when half a plan is decided.
+func (s *subject) heap() {
+	dir := os.Getenv("MUSTER_BENCH_PROFILE")
+	if dir == "" || s.heaped {
+		return
+	}
+	s.heaped = true
+	f, err := os.Create(filepath.Join(dir, s.job.DB+"-deciding.heap"))
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	runtime.GC()
+	_ = pprof.Lookup("heap").WriteTo(f, 0) // a profile is a hint, not a result
 }
 
 func (s *subject) importAll() error {

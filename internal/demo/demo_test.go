@@ -73,7 +73,7 @@ func TestDemoOnOpenLDAP(t *testing.T) {
 			t.Fatalf("%v\n%s", err, record)
 		}
 	}
-	if err := Run(t.Context(), Options{Out: told{t}, Now: from(day), Directory: &to}); err != nil {
+	if err := Run(t.Context(), Options{Out: told{t}, Now: from(day), Directory: &to, People: 600}); err != nil {
 		t.Fatal(err)
 	}
 }

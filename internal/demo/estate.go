@@ -108,6 +108,26 @@ func (e *estate) close() error {
 	return err
 }
 
+// night shows and runs the profile.
+func (e *estate) night(ctx context.Context, s *stage) (*run.Report, error) {
+	s.command("muster run nightly")
+	rep, err := e.nightly(ctx)
+	if err == nil {
+		var decided, sent int64
+		for i := range rep.Steps {
+			c := rep.Steps[i].Counters
+			decided += c["units"]
+			sent += c["export-add"] + c["export-update"] + c["export-rename"] + c["export-delete"]
+		}
+		if decided+sent == 0 {
+			s.shows("%s: nothing to change", rep.Result())
+		} else {
+			s.shows("%s: %s changed, %s sent", rep.Result(), some(decided, "object", "objects"), some(sent, "call", "calls"))
+		}
+	}
+	return rep, err
+}
+
 // nightly runs the profile and fails if a step met an error.
 func (e *estate) nightly(ctx context.Context) (*run.Report, error) {
 	rep, err := e.desk.Run(ctx, "nightly")

@@ -84,8 +84,7 @@ func (e *estate) recover(ctx context.Context, s *stage, lost int) error {
 	if err := systems.WritePeople(e.dir, e.org.People); err != nil {
 		return err
 	}
-	s.command("muster run nightly")
-	if _, err := e.nightly(ctx); err != nil {
+	if _, err := e.night(ctx, s); err != nil {
 		return err
 	}
 	st, err := e.desk.Status(ctx)

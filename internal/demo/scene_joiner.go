@@ -29,8 +29,7 @@ func sceneJoiner(ctx context.Context, s *stage, e *estate) error {
 		return err
 	}
 	s.say("A second %s begins, in %s, on the team %s. HR's file and the badge system know it; nobody told the directory.", old.Name(), e.org.Person(no).Site, team)
-	s.command("muster run nightly")
-	if _, err := e.nightly(ctx); err != nil {
+	if _, err := e.night(ctx, s); err != nil {
 		return err
 	}
 	after, err := e.to.Look()

@@ -24,11 +24,11 @@ func sceneLeaver(ctx context.Context, s *stage, e *estate) error {
 	if err := systems.WriteHR(e.dir, e.org); err != nil {
 		return err
 	}
-	s.command("muster run nightly")
-	rep, err := e.nightly(ctx)
+	rep, err := e.night(ctx, s)
 	if err != nil {
 		return err
 	}
+	s.command(fmt.Sprintf("muster plan show %d", planOf(rep)))
 	u, err := e.unitOf(ctx, planOf(rep), p.No)
 	if err != nil {
 		return err

@@ -24,8 +24,7 @@ func sceneMarriage(ctx context.Context, s *stage, e *estate) error {
 	if err := systems.WriteHR(e.dir, e.org); err != nil {
 		return err
 	}
-	s.command("muster run nightly")
-	rep, err := e.nightly(ctx)
+	rep, err := e.night(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ func (e *estate) makeIt(ctx context.Context, s *stage, preview run.PlanInfo, out
 	if err := e.reload(); err != nil {
 		return err
 	}
-	s.command("cp NEW/"+changedRule+" rules/", "muster run nightly")
-	rep, err := e.nightly(ctx)
+	s.command("cp NEW/" + changedRule + " rules/")
+	rep, err := e.night(ctx, s)
 	if err != nil {
 		return err
 	}

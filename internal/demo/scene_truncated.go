@@ -39,8 +39,7 @@ func sceneTruncated(ctx context.Context, s *stage, e *estate) error {
 	if err := systems.WritePeople(e.dir, e.org.People); err != nil {
 		return err
 	}
-	s.command("muster run nightly")
-	if _, err := e.nightly(ctx); err != nil {
+	if _, err := e.night(ctx, s); err != nil {
 		return err
 	}
 	if err := e.allThere(ctx, s); err != nil {
@@ -69,7 +68,7 @@ func (e *estate) showRelease(ctx context.Context, s *stage) error {
 		s.shows("held: %s", g)
 	}
 	s.line("")
-	s.say("It would have made %s people inactive and moved their accounts. Even then the guards would have held all of them, and let %s through.", number(plan.Held), some(plan.Units, "change", "changes"))
+	s.say("It would have made %s people inactive and moved their accounts. Even then the guards would have held every one, and asked first.", number(plan.Held))
 	s.expect(plan.Held > 0, "the preview shows people whom the guards would hold")
 	st, err := e.desk.Status(ctx)
 	if err != nil {

@@ -46,8 +46,8 @@ func sceneUndo(ctx context.Context, s *stage, e *estate) error {
 	if err := e.reload(); err != nil {
 		return err
 	}
-	s.command("git revert HEAD", "muster run nightly")
-	if _, err := e.nightly(ctx); err != nil {
+	s.command("git revert HEAD")
+	if _, err := e.night(ctx, s); err != nil {
 		return err
 	}
 	st, err := e.desk.Status(ctx)

@@ -89,48 +89,41 @@ func (s *stage) shows(format string, args ...any) {
 	}
 }
 
-// table prints rows in columns; the last column takes what room is left.
+// table prints rows in columns. A last column that does not fit goes below its
+// row.
 func (s *stage) table(rows [][]string) {
 	widths := map[int]int{}
 	for _, r := range rows {
-		for i, c := range r {
+		for i, c := range r[:len(r)-1] {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
 	}
+	room := min(s.width, 80) - 4
 	for _, r := range rows {
 		var b strings.Builder
-		for i, c := range r {
-			if i == len(r)-1 {
-				b.WriteString(c)
-				break
-			}
+		for i, c := range r[:len(r)-1] {
 			b.WriteString(c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+2))
 		}
-		indent := 0
-		for i := range len(r) - 1 {
-			indent += widths[i] + 2
+		last := r[len(r)-1]
+		if b.Len() > 0 && utf8.RuneCountInString(b.String()+last) > room {
+			s.row(strings.TrimRight(b.String(), " "), 2)
+			s.row("  "+last, 2)
+			continue
 		}
-		if indent > s.width/2 {
-			indent = 4
-		}
-		s.row(b.String(), indent)
+		s.row(b.String()+last, 2)
 	}
 }
 
-// row prints one row of a table; what does not fit goes below its last column.
+// row prints a line of an answer, with blanks as they stand; what does not fit
+// goes on in the next line, indented further.
 func (s *stage) row(text string, indent int) {
-	room := min(s.width, 110) - 4
-	for first := true; text != ""; first = false {
-		part, lead := text, "    "
-		if !first {
-			lead += strings.Repeat(" ", indent)
-		}
-		limit := room
-		if !first {
-			limit -= indent
-		}
-		part, text = cut(text, limit)
-		s.line(lead + part)
+	room := min(s.width, 80) - 4
+	lead := len(text) - len(strings.TrimLeft(text, " "))
+	part, rest := cut(text, room)
+	s.line("    " + part)
+	for rest != "" {
+		part, rest = cut(rest, room-lead-indent)
+		s.line("    " + strings.Repeat(" ", lead+indent) + part)
 	}
 }
 
@@ -141,11 +134,11 @@ func cut(text string, width int) (part, rest string) {
 	}
 	last, n := -1, 0
 	for i, r := range text {
-		if r == ' ' && i > 0 && strings.TrimSpace(text[:i]) != "" && n <= width {
-			last = i
-		}
-		if n++; n > width && last > 0 {
+		if n++; n > width+1 && last >= 0 {
 			break
+		}
+		if r == ' ' && strings.TrimSpace(text[:i]) != "" {
+			last = i
 		}
 	}
 	if last < 0 {

@@ -123,6 +123,6 @@ func some[T ~int | ~int64](n T, one, several string) string {
 func (s *stage) showUnit(u *run.UnitInfo) {
 	s.shows("%s  %s", u.Object.String(), u.Object.Label)
 	for i := range u.Changes {
-		s.row("  "+u.Changes[i].Line(), 4)
+		s.row("  "+u.Changes[i].Line(), 2)
 	}
 }

@@ -40,3 +40,28 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenStories runs what the specification says and Muster does not do yet:
+// each must still fail. One that passes has its place among the stories.
+func TestOpenStories(t *testing.T) {
+	list, err := filepath.Glob(folder + "/open/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range list {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems := scenario.One(t.Context(), name, text, options()).Problems
+			if len(problems) == 0 {
+				t.Errorf("%s passes now; move it up to %s", name, folder)
+			}
+			for _, p := range problems {
+				t.Log(p.Show())
+			}
+		})
+	}
+}

@@ -93,9 +93,7 @@ func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
 		if w.flags&rowNamed != 0 {
 			named = append(named, k)
 		}
-		e := &space.Entry{ID: w.id, Connector: t.name(connOf(k)), Type: t.name(w.typ), Anchor: w.anchor,
-			Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing,
-			Stub: w.flags&rowStub != 0, Version: w.version}
+		e := t.head(w)
 		var err error
 		if e.Image, err = t.bag(w.image); err != nil {
 			return err
@@ -285,6 +283,108 @@ func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
 		out[u64(rec)] = append(out[u64(rec)], u64(rec[8:]))
 	})
 	return out, err
+}
+
+// AccountsIn returns the accounts that objects have in a connector, present ones
+// only, without their values and references: what calling them by name takes.
+func (t *Tx) AccountsIn(connector string, ids []object.ID) (map[object.ID]*space.Entry, error) {
+	out := map[object.ID]*space.Entry{}
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return out, err
+	}
+	keys, err := t.find(objectIDs, &t.store.objectKeys, ids)
+	if err != nil {
+		return nil, err
+	}
+	left, err := t.accountsAt(sym, keys, out)
+	if err != nil || len(left) == 0 {
+		return out, err
+	}
+	if keys, err = t.uncached(objectIDs, left); err != nil { // what was remembered may be gone
+		return nil, err
+	}
+	_, err = t.accountsAt(sym, keys, out)
+	return out, err
+}
+
+// accountsAt adds the accounts of the objects at the keys, and returns the
+// objects that have none there.
+func (t *Tx) accountsAt(sym uint32, objs map[object.ID]int64, out map[object.ID]*space.Entry) (left []object.ID, err error) {
+	keys := make([]int64, 0, len(objs))
+	for _, k := range objs {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	of, err := t.linked(keys)
+	if err != nil {
+		return nil, err
+	}
+	var all []int64
+	for _, list := range of {
+		for _, k := range list {
+			if connOf(k) == sym {
+				all = append(all, k)
+			}
+		}
+	}
+	slices.Sort(all)
+	heads, err := t.headsAt(all)
+	if err != nil {
+		return nil, err
+	}
+	for id, k := range objs {
+		for _, at := range of[k] {
+			e := heads[at]
+			if e == nil {
+				continue
+			}
+			e.Link = id
+			if was := out[id]; e.Missing.IsZero() && (was == nil || compareEntries(was, e) < 0) {
+				out[id] = e
+			}
+		}
+		if out[id] == nil {
+			left = append(left, id)
+		}
+	}
+	return left, nil
+}
+
+// headsAt reads entries without their values and references.
+func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
+	rows, err := t.rowsOf(keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64]*space.Entry, len(rows))
+	var named []int64
+	for k, w := range rows {
+		out[k] = t.head(w)
+		if w.flags&rowNamed != 0 {
+			named = append(named, k)
+		}
+	}
+	if err := t.addNames(rows, named, out); err != nil {
+		return nil, err
+	}
+	if keys, err = t.busy(slices.Clone(keys)); err != nil || len(keys) == 0 {
+		return out, err
+	}
+	pending, err := t.pendingOf(keys)
+	for k, list := range pending {
+		if e := out[k]; e != nil {
+			e.Pending = list
+		}
+	}
+	return out, err
+}
+
+// head makes an entry of a row, without its values.
+func (t *Tx) head(w *row) *space.Entry {
+	return &space.Entry{ID: w.id, Connector: t.name(connOf(w.key)), Type: t.name(w.typ), Anchor: w.anchor,
+		Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing,
+		Stub: w.flags&rowStub != 0, Version: w.version}
 }
 
 // Ref is an entry in the order of deciding.

@@ -25,12 +25,7 @@ func (c *keyCache) get(id object.ID) int64 {
 }
 
 func (c *keyCache) put(id object.ID, key int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.m == nil || len(c.m) >= keyCacheSize {
-		c.m = map[object.ID]int64{}
-	}
-	c.m[id] = key
+	c.putAll(func(put func(object.ID, int64)) { put(id, key) })
 }
 
 // putAll remembers many at once.

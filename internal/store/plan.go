@@ -89,6 +89,8 @@ type PlanWriter struct {
 	next  int64
 	batch *db.Batch
 	bytes int
+
+	packed []byte
 }
 
 // NewPlan begins a plan. Its number is set.
@@ -150,7 +152,8 @@ func (w *PlanWriter) cut() error {
 	if w.n == 0 {
 		return nil
 	}
-	body := s2.Encode(nil, w.body)
+	w.packed = s2.Encode(w.packed[:cap(w.packed)], w.body)
+	body := bytes.Clone(w.packed) // the encoder's buffer is many times as large
 	w.batch.Int(w.plan.No).Int(w.next).Bytes(append([]byte(nil), w.hash...)).Bytes(body)
 	w.bytes += len(body)
 	w.next++

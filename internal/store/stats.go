@@ -78,8 +78,8 @@ func (t *Tx) respot(c *connRow, was, is *row) error {
 	return nil
 }
 
-// Amounts counts what the store keeps for looking back and across: rows, and
-// records of the sets.
+// Amounts counts what the store keeps for looking back and across: rows and
+// records of sets, about.
 func (t *Tx) Amounts() (map[string]int64, error) {
 	out := map[string]int64{}
 	names := map[sorted.Kind]string{edgesOut: "references of entries", refsOut: "references of objects", linksOut: "links", history: "later versions"}
@@ -90,15 +90,10 @@ func (t *Tx) Amounts() (map[string]int64, error) {
 		}
 		return nil
 	}, "SELECT kind, recs FROM chunk_run")
-	if err != nil {
-		return nil, err
-	}
-	for name, q := range map[string]string{"entries": "SELECT count(*) FROM entry", "objects": "SELECT count(*) FROM object",
-		"units": "SELECT CAST(sum(units) AS BIGINT) FROM plan", "plan chunks": "SELECT count(*) FROM plan_chunk"} {
-		if _, err := t.db.One([]any{&n}, q); err != nil {
-			return nil, err
+	for name, c := range map[string]counter{"entries": entryRows, "objects": objectRows} {
+		if err == nil {
+			out[name], err = t.count(c)
 		}
-		out[name] = n
 	}
-	return out, nil
+	return out, err
 }

@@ -167,11 +167,11 @@ func TestOneMemberWritesFewRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("importing wrote %d rows, accepting %d", imported, written()-before)
-	if accepted := written() - before; accepted > 10 {
-		t.Errorf("accepting one member of %d wrote %d rows, want at most 10", n, accepted)
+	if accepted := written() - before; accepted > 5 {
+		t.Errorf("accepting one member of %d wrote %d rows, want at most 5", n, accepted)
 	}
-	if imported > 25 {
-		t.Errorf("importing one member of %d wrote %d rows, want at most 25", n, imported)
+	if imported > 18 {
+		t.Errorf("importing one member of %d wrote %d rows, want at most 18", n, imported)
 	}
 	err = s.Read(t.Context(), func(tx *Tx) error {
 		list, err := tx.Entries([]object.ID{space.EntryID("hr", "g")})

@@ -260,18 +260,20 @@ type Answer struct {
 // Named notes what systems call the accounts that they took.
 func (t *Tx) Named(list []Answer) error {
 	w := t.Writer(0)
-	for _, a := range list {
-		if a.Anchor == "" {
-			continue
-		}
-		key, err := w.entryKey(a.Entry)
-		if err != nil {
+	list = slices.DeleteFunc(slices.Clone(list), func(a Answer) bool { return a.Anchor == "" })
+	keys := make([]int64, len(list))
+	for i, a := range list {
+		var err error
+		if keys[i], err = w.entryKey(a.Entry); err != nil {
 			return err
 		}
-		rows, err := t.rowsOf([]int64{key})
-		if err != nil {
-			return err
-		}
+	}
+	rows, err := t.rowsOf(keys)
+	if err != nil {
+		return err
+	}
+	for i, a := range list {
+		key := keys[i]
 		r := rows[key]
 		if r == nil || r.anchor == a.Anchor {
 			continue

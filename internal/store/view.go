@@ -85,7 +85,7 @@ func (v *View) keep() {
 	}
 }
 
-// recall loads from kept, and returns what is not there.
+// recallEntries loads from kept, and returns what is not there.
 func (v *View) recallEntries(ids []object.ID) []object.ID {
 	left := ids[:0]
 	for _, id := range ids {
@@ -211,8 +211,8 @@ func (v *View) LoadBirths(born, linked []object.ID) error {
 			continue
 		}
 		v.links[id] = links[w.key]
-		v.entries[id] = &space.Entry{ID: w.id, Connector: v.t.name(connOf(w.key)), Type: v.t.name(w.typ), Anchor: w.anchor, Link: links[w.key],
-			Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing, Stub: w.flags&rowStub != 0, Version: w.version}
+		v.entries[id] = v.t.head(w)
+		v.entries[id].Link = links[w.key]
 	}
 	return v.loadEntries(engine.Need{Entries: whole})
 }
@@ -229,12 +229,6 @@ func fresh[T any](ids []object.ID, have map[object.ID]T) []object.ID {
 
 // freshKeys lists the keys that were not loaded yet, each once.
 func freshKeys[K comparable, V any](keys []K, have map[K]V) []K {
-	if len(keys) == 1 {
-		if _, ok := have[keys[0]]; ok {
-			return nil
-		}
-		return keys
-	}
 	var out []K
 	met := make(map[K]bool, len(keys))
 	for _, k := range keys {

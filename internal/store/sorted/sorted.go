@@ -45,7 +45,7 @@ type Sets struct {
 	runs    map[Kind][]run
 	loaded  bool
 	changed map[Kind]*changes
-	dirty   map[Kind]bool // its list of runs must be written
+	stored  map[Kind][]run // the lists of runs as they are written
 }
 
 // changes are records to add and to drop, in the order they were asked for.
@@ -56,7 +56,7 @@ type changes struct {
 
 // New returns the sets as the transaction sees them.
 func New(tx *db.Tx) *Sets {
-	return &Sets{tx: tx, runs: map[Kind][]run{}, changed: map[Kind]*changes{}, dirty: map[Kind]bool{}}
+	return &Sets{tx: tx, runs: map[Kind][]run{}, changed: map[Kind]*changes{}, stored: map[Kind][]run{}}
 }
 
 // Add puts a record into the set.
@@ -109,6 +109,9 @@ func (s *Sets) load() error {
 		s.runs[Kind(k)] = append(s.runs[Kind(k)], run{no: no, level: level, recs: recs})
 		return nil
 	}, "SELECT kind, run, level, recs FROM chunk_run ORDER BY kind, run")
+	for k, runs := range s.runs {
+		s.stored[k] = slices.Clone(runs)
+	}
 	s.loaded = err == nil
 	return err
 }
@@ -173,7 +176,17 @@ func largest(runs []run) int {
 	return at
 }
 
+// writeRuns writes the list of a set's runs. How many records a run has is known
+// about: for a few more or less, nothing is written.
 func (s *Sets) writeRuns(k Kind) error {
+	same := slices.EqualFunc(s.runs[k], s.stored[k], func(a, b run) bool {
+		off := max(a.recs-b.recs, b.recs-a.recs)
+		return a.no == b.no && a.level == b.level && off <= 8
+	})
+	if same {
+		return nil
+	}
+	s.stored[k] = slices.Clone(s.runs[k])
 	if _, err := s.tx.Exec("DELETE FROM chunk_run WHERE kind = ?", int64(k)); err != nil {
 		return err
 	}

@@ -317,7 +317,7 @@ func testPeople(t *testing.T, fresh func(testing.TB) string) {
 	hold := &engine.Hold{Target: target, Refused: object.Values{object.Str("x")}, Why: "reject", Cause: "no", By: "ada", At: at, Until: at.Add(time.Hour), Plan: 3}
 	people(t, s, func(tx *store.Tx) error { return tx.WriteHolds([]*engine.Hold{hold}) })
 	people(t, s, func(tx *store.Tx) error {
-		return tx.WriteHolds([]*engine.Hold{{Target: target, Why: "guard"}, {Target: engine.Target{Object: obj}, Why: "guard", At: at}})
+		return tx.WriteHolds([]*engine.Hold{{Target: target, Why: "guard", By: engine.ByGuard}, {Target: engine.Target{Object: obj}, Why: "guard", At: at}})
 	})
 	var gen int64
 	read(t, s, func(tx *store.Tx) (err error) {

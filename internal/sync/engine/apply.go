@@ -2,14 +2,12 @@ package engine
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/sync/metaverse"
-	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -364,116 +362,4 @@ func (a *applier) endLinks() {
 			a.e.Holds = append(a.e.Holds, h)
 		}
 	}
-}
-
-// Waiting returns the objects whose units have to wait: those that are not
-// chosen, and whoever rests on one that waits (ACC-5). A unit rests on those
-// whose new values it read, whom its references name, and with whom it exchanges
-// a link. Who no longer refers to somebody because he or his account is to go
-// waits while that waits; and who cuts an account or ends, waits for those who
-// still refer to it: later nobody would know any more whose account it was.
-func Waiting(units iter.Seq[*Unit], chosen func(*Unit) bool) map[object.ID]bool {
-	w := waiting{rests: map[object.ID][]object.ID{}, drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, there: map[object.ID]bool{}}
-	var todo []object.ID
-	for u := range units {
-		w.add(u)
-		if !chosen(u) {
-			todo = append(todo, u.Object)
-		}
-	}
-	for o, cs := range w.drops {
-		for i := range cs {
-			w.settle(o, &cs[i])
-		}
-	}
-	waits := map[object.ID]bool{}
-	for len(todo) > 0 {
-		o := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !waits[o] && w.there[o] {
-			waits[o] = true
-			todo = append(todo, w.rests[o]...)
-		}
-	}
-	return waits
-}
-
-// waiting knows who rests on whom.
-type waiting struct {
-	rests map[object.ID][]object.ID // by whom they rest on
-	drops map[object.ID][]Change    // references that go
-	goes  map[object.ID][]Change    // accounts and lives that go
-	there map[object.ID]bool        // has a unit
-}
-
-func (w *waiting) rest(who, on object.ID) { w.rests[on] = append(w.rests[on], who) }
-
-func (w *waiting) add(u *Unit) {
-	o := u.Object
-	w.there[o] = true
-	for _, b := range u.Basis {
-		if b.Object && b.ID != o {
-			w.rest(o, b.ID)
-		}
-	}
-	for i := range u.Changes {
-		switch c := &u.Changes[i]; c.Op {
-		case AddRef, AddAccountRef:
-			w.rest(o, c.Target)
-		case Link:
-			for _, from := range c.Before {
-				w.rest(o, refID(from))
-				w.rest(refID(from), o)
-			}
-		case DropRef, DropAccountRef:
-			w.drops[o] = append(w.drops[o], *c)
-		case DropAccount, CutAccount, Death:
-			w.goes[o] = append(w.goes[o], *c)
-		default:
-		}
-	}
-}
-
-// settle looks why the reference goes.
-func (w *waiting) settle(o object.ID, drop *Change) {
-	for _, g := range w.goes[drop.Target] {
-		if g.Op == Death || drop.Op == DropAccountRef && g.Connector == drop.Connector {
-			w.rest(o, drop.Target)
-		}
-		if drop.Op == DropAccountRef && g.Op != DropAccount {
-			w.rest(drop.Target, o)
-		}
-	}
-}
-
-// Moved lists the entries whose links the changes move or would move. Those of
-// what waits, for a hold or for approval, are decided again in every run, with
-// their objects (DELTA-7): the founder of a birth that is held has no object yet.
-func Moved(cs []Change) (entries []object.ID) {
-	for i := range cs {
-		if c := &cs[i]; c.Op == Link || c.Op == Unlink {
-			entries = append(entries, c.Target)
-		}
-	}
-	return entries
-}
-
-// KeysOf lists the join keys that the changes bring or take. While they wait, who
-// asks by such a key is tried again in every run (DELTA-3, DELTA-7): the plan in
-// which they wait saw them, and the next begins without.
-func KeysOf(set *rules.Set, cs []Change) (keys []Key) {
-	for i := range cs {
-		c := &cs[i]
-		if c.Op != SetValue {
-			continue
-		}
-		for name, t := range set.Types {
-			if a := t.Attributes[c.Name]; a != nil && a.Key {
-				for _, v := range slices.Concat(c.Before, c.After) {
-					keys = append(keys, Key{name, c.Name, object.Key(v, a.Folded)})
-				}
-			}
-		}
-	}
-	return keys
 }

@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"os"
 	"testing"
 
 	"muster/internal/sync/oracle"
@@ -11,12 +10,8 @@ import (
 // whatever the size of batches and the number of workers (PLAN-6). It is worth
 // running with -race.
 func TestPlanDoesNotDependOnBatchesOrWorkers(t *testing.T) {
-	n := 25
-	if os.Getenv("MUSTER_LONG") != "" {
-		n = 1000
-	}
 	plans := 0
-	for seed := range n {
+	for seed := range histories(25, 1000) {
 		h := oracle.NewHistory(int64(seed))
 		h.Watch = func(w *oracle.World, r *oracle.Rules, _ *oracle.Plan) {
 			set := ruleSet(r)
@@ -36,7 +31,7 @@ func TestPlanDoesNotDependOnBatchesOrWorkers(t *testing.T) {
 				plans++
 			}
 		}
-		for range steps {
+		for range steps() {
 			h.Step()
 		}
 	}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,7 +84,7 @@ func (m *marks) happened(a, b *oracle.World) {
 		switch y := b.Entries[id]; {
 		case y == nil: // forgotten, or its deletion is confirmed
 			m.objects[x.Link] = true
-		case x.Version != y.Version || x.Anchor != y.Anchor || x.Cut != y.Cut || x.Link != y.Link || x.Explicit != y.Explicit:
+		case x.Version != y.Version || x.Anchor != y.Anchor || x.Cut != y.Cut || x.Link != y.Link || x.Explicit != y.Explicit, !x.Image.Equal(y.Image):
 			m.entries[id] = true
 		case toped(x, y): // overtaken, contested, or not there after all
 			m.objects[x.Link] = true
@@ -147,8 +146,9 @@ type delta struct {
 	rules    *oracle.Rules
 	last     decided
 	plans    int
-	objs     int
-	full     int
+	whole    int // runs that decided everybody
+	objs     int // objects decided
+	full     int // objects that there were
 	restless int // full runs after a whole acceptance that were not empty, for the oracle neither
 }
 
@@ -160,6 +160,9 @@ func (d *delta) watch(w *oracle.World, r *oracle.Rules, p *oracle.Plan) {
 	}
 	d.catchUp(w, r)
 	set := ruleSet(r)
+	if d.m.everybody {
+		d.whole++
+	}
 	out, err := deciding{w, set, sizes[d.seed%len(sizes)], 1}.decide(d.m.trigger(w, set))
 	if err != nil {
 		d.wrong = "fault\n" + err.Error()
@@ -179,22 +182,15 @@ func (d *delta) watch(w *oracle.World, r *oracle.Rules, p *oracle.Plan) {
 
 // answer is what is known after the run: what it decided, and what it left as it
 // was.
-func (d *delta) answer(w *oracle.World, out decided) (a answer) {
+func (d *delta) answer(w *oracle.World, out decided) answer {
+	a := out.answer()
+	a.due, a.waiting = "", ""
 	due := map[object.ID]time.Time{}
 	for id, o := range w.Objects {
 		due[id] = o.Due
 	}
 	for _, v := range out.verdicts {
 		due[v.Object] = v.Due
-		if v.Unit != nil {
-			a.units += oracle.Text(oracleChanges(v.Object, v.Unit.Changes))
-		}
-		for _, h := range v.Ended {
-			a.ended += fmt.Sprintln(h.Target)
-		}
-		for _, f := range v.Faults {
-			a.units += fmt.Sprintln("fault", v.Object, f)
-		}
 	}
 	for id, at := range due {
 		if !at.IsZero() {
@@ -204,12 +200,6 @@ func (d *delta) answer(w *oracle.World, out decided) (a answer) {
 	for id, cs := range d.m.waiting {
 		a.waiting += oracle.Text(oracleChanges(id, cs))
 	}
-	for _, h := range out.holds {
-		a.holds += fmt.Sprintln(h.Target, h.Refused)
-	}
-	for _, q := range out.queued {
-		a.queue += fmt.Sprintln(q.Entry, q.Rule, q.Candidates, q.Taken)
-	}
 	return a.sorted()
 }
 
@@ -218,12 +208,12 @@ func (d *delta) answer(w *oracle.World, out decided) (a answer) {
 func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out decided) string {
 	oracles, engines := w.Clone(), w.Clone()
 	p := oracle.Decide(oracles, r)
-	var pick func(object.ID) bool
-	if d.rng.IntN(3) == 0 {
-		pick = func(object.ID) bool { return d.rng.IntN(2) == 0 }
+	picked, whole := map[object.ID]bool{}, d.rng.IntN(3) > 0
+	for _, o := range slices.SortedFunc(maps.Keys(p.Units), object.ID.Compare) {
+		picked[o] = whole || d.rng.IntN(2) == 0
 	}
 	taken := map[object.ID]bool{}
-	for _, c := range oracle.Accept(oracles, p, pick) {
+	for _, c := range oracle.Accept(oracles, p, func(o object.ID) bool { return picked[o] }) {
 		taken[c.Object] = true
 	}
 	if err := accept(engines, set, out, func(id object.ID) bool { return taken[id] }); err != nil {
@@ -239,12 +229,13 @@ func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out de
 			}
 		}
 	}
-	for id := range engine.Waiting(units, func(u *engine.Unit) bool { return taken[u.Object] }) {
-		if taken[id] {
-			return fmt.Sprintf("waiting\n%s was accepted, though it rests on what was not", id)
+	waits := engine.Waiting(units, func(u *engine.Unit) bool { return picked[u.Object] })
+	for o := range p.Units {
+		if taken[o] == waits[o] && (taken[o] || !strings.Contains(oracle.Describe(r), `"through"`)) { // there the oracle is stricter
+			return fmt.Sprintf("waiting units\n%s is accepted by the oracle: %t, waits for the engine: %t\n", o, taken[o], waits[o])
 		}
 	}
-	if pick != nil {
+	if !whole {
 		return ""
 	}
 	counts := map[engine.Count]int{}
@@ -303,39 +294,18 @@ func (d *delta) catchUp(w *oracle.World, r *oracle.Rules) {
 // to be decided again. Each must give what deciding everybody gives (DELTA-1 to
 // DELTA-8), and accepting it by engine.Apply must give the oracle's world.
 func TestDeltaRunsLeaveNothing(t *testing.T) {
-	n := 100
-	if k, err := strconv.Atoi(os.Getenv("ENGINE_HISTORIES")); err == nil {
-		n = k
-	} else if os.Getenv("MUSTER_LONG") != "" {
-		n = 3000
-	}
-	plans, objs, everybody, broken, restless := 0, 0, 0, 0, 0
-	kinds, shortest, length := map[string]int{}, map[string]string{}, map[string]int{}
-	for seed := range n {
-		if s, err := strconv.Atoi(os.Getenv("ENGINE_SEED")); err == nil {
-			seed = s
-		}
-		h := oracle.NewHistory(int64(seed))
+	var mu sync.Mutex
+	var sum delta
+	each(t, histories(100, 10_000), func(seed int, h *oracle.History) (string, int) {
 		d := &delta{seed: seed, m: newMarks(), rng: rand.New(rand.NewPCG(uint64(seed), 1))}
 		h.Watch = d.watch
-		for i := 0; i < steps && d.wrong == ""; i++ {
+		for i := 0; i < steps() && d.wrong == ""; i++ {
 			h.Step()
 		}
-		plans, objs, everybody = plans+d.plans, objs+d.objs, everybody+d.full
-		restless += d.restless
-		if d.wrong == "" {
-			continue
-		}
-		broken++
-		kind, _, _ := strings.Cut(d.wrong, "\n")
-		kinds[kind]++
-		if k := length[kind]; k == 0 || len(h.Steps) < k {
-			length[kind] = len(h.Steps)
-			shortest[kind] = "seed " + strconv.Itoa(seed) + "\n" + oracle.Describe(h.R) + strings.Join(h.Steps, "\n") + "\n" + d.wrong
-		}
-	}
-	t.Logf("%d plans of %d histories; %d objects decided, of %d; %d times something is left for the next run; %d histories end in a difference: %v", plans, n, objs, everybody, restless, broken, kinds)
-	for _, kind := range slices.Sorted(maps.Keys(shortest)) {
-		t.Errorf("%s\n%s", kind, shortest[kind])
-	}
+		mu.Lock()
+		defer mu.Unlock()
+		sum.plans, sum.objs, sum.full, sum.whole, sum.restless = sum.plans+d.plans, sum.objs+d.objs, sum.full+d.full, sum.whole+d.whole, sum.restless+d.restless
+		return d.wrong, d.plans
+	})
+	t.Logf("%d of %d runs decided everybody; %d objects decided, of %d; %d times a full run found something left, as the oracle's did", sum.whole, sum.plans, sum.objs, sum.full, sum.restless)
 }

@@ -14,6 +14,8 @@ import (
 // accept accepts the plan chunk by chunk, then writes what deciding left
 // behind. A run that dies in between goes on where it was (see finishPlan).
 func (d *deciding) accept(ctx context.Context) error {
+	d.queue, d.offers = d.dec.Queue(), d.dec.Offers()
+	d.dec, d.trig.Entries, d.trig.Objects = nil, nil, nil // a large plan's are large
 	open, err := d.r.acceptPlan(ctx, d.rep, d.plan)
 	if err != nil {
 		return err
@@ -52,7 +54,7 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 	if err := d.leaveQueue(t); err != nil {
 		return err
 	}
-	if err := t.SetOffers(d.dec.Offers()); err != nil {
+	if err := t.SetOffers(d.offers); err != nil {
 		return err
 	}
 	if err := setSetting(t, settingClock, d.trig.Now); err != nil {
@@ -112,7 +114,7 @@ func (d *deciding) leaveQueue(t *store.Tx) error {
 	}
 	now := map[object.ID]bool{}
 	var list []engine.Queued
-	for _, q := range d.dec.Queue() {
+	for _, q := range d.queue {
 		now[q.Entry] = true
 		list = append(list, *q)
 	}

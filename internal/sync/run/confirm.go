@@ -40,7 +40,7 @@ func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) err
 
 func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []*space.Entry, began int64, full bool) error {
 	c := &confirming{t: t, x: x, rep: rep}
-	if err := c.load(list, r.names()); err != nil {
+	if err := c.load(list); err != nil {
 		return err
 	}
 	var changed []*space.Entry
@@ -106,7 +106,7 @@ type confirming struct {
 }
 
 // load finds the accounts that pending references lead to.
-func (c *confirming) load(list []*space.Entry, connectors []string) error {
+func (c *confirming) load(list []*space.Entry) error {
 	var targets []object.ID
 	for _, e := range list {
 		for i := range e.Pending {
@@ -115,7 +115,7 @@ func (c *confirming) load(list []*space.Entry, connectors []string) error {
 			}
 		}
 	}
-	found, err := accountsOf(c.t.View(connectors), c.x.Name, targets)
+	found, err := c.t.AccountsIn(c.x.Name, targets)
 	c.accounts = map[object.ID]object.ID{}
 	for id, e := range found {
 		c.accounts[id] = e.ID

@@ -12,7 +12,6 @@ import (
 	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/sync/connector"
-	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
 
@@ -247,7 +246,7 @@ func (ex *exporting) system(ctx context.Context, list []*space.Entry) (*System, 
 	}
 	var names map[object.ID]*space.Entry
 	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		names, err = accountsOf(t.View(ex.r.names()), ex.x.Name, targets)
+		names, err = t.AccountsIn(ex.x.Name, targets)
 		return err
 	})
 	if err != nil {
@@ -271,25 +270,6 @@ func (ex *exporting) system(ctx context.Context, list []*space.Entry) (*System, 
 	return sys, nil
 }
 
-// accountsOf finds the accounts that objects have in a connector.
-func accountsOf(v *store.View, conn string, ids []object.ID) (map[object.ID]*space.Entry, error) {
-	out := map[object.ID]*space.Entry{}
-	if len(ids) == 0 {
-		return out, nil
-	}
-	if err := v.Load(engine.Need{Objects: ids}); err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		for _, e := range v.EntriesOf(id) {
-			if e.Connector == conn && e.Missing.IsZero() {
-				out[id] = e
-			}
-		}
-	}
-	return out, nil
-}
-
 // called is how the system calls an account that it has.
 func (s *System) called(e *space.Entry, byDN bool) (string, bool) {
 	if e == nil || e.Unsent() || e.Deleting() {
@@ -311,8 +291,12 @@ func (s *System) called(e *space.Entry, byDN bool) (string, bool) {
 // send sends calls, a small batch at a time, each marked as handed over in a
 // commit that survives power loss before it goes out (EXP-4).
 func (ex *exporting) send(ctx context.Context, calls []*Call) error {
+	most := max(1, ex.x.ExportBatch)
+	if ex.desc.Traits.Atomic {
+		most = max(most, atomicBatch) // until the session ends, the outcome of all of it is open anyway
+	}
 	for len(calls) > 0 {
-		n := min(len(calls), max(1, ex.x.ExportBatch))
+		n := min(len(calls), most)
 		if err := ex.batch(ctx, calls[:n]); err != nil {
 			return err
 		}
@@ -323,6 +307,10 @@ func (ex *exporting) send(ctx context.Context, calls []*Call) error {
 	}
 	return nil
 }
+
+// atomicBatch is how many changes are marked at once where a session counts as
+// a whole.
+const atomicBatch = 1000
 
 func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	if err := ex.mark(ctx, calls); err != nil {

@@ -117,9 +117,8 @@ func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	return im.conn.Import(ctx, im.scope(), func(rec object.Record) error {
-		im.progress()
-		return im.refusable(im.imp.Put(rec))
+	return im.readAll(func(emit func(object.Record) error) (connector.Mark, error) {
+		return im.conn.Import(ctx, im.scope(), emit)
 	})
 }
 

@@ -26,7 +26,7 @@ type Options struct {
 	By      string      // who is recorded as having started a run
 	Observe func(Event) // nil: nobody watches
 	Workers int         // who decide at the same time; 0: one
-	Batch   int         // objects decided at a time; 0: 2,000
+	Batch   int         // objects decided at a time; 0: 500
 	Search  []string    // metaverse attributes by which people look objects up; nil: displayName, accountName
 	// Open connects to a connector's system; nil: as its section says. Stories
 	// put systems of their own here.
@@ -48,7 +48,7 @@ type Runner struct {
 // of problems.
 func New(s *store.Store, cfg *Config, o Options) *Runner {
 	if o.Batch == 0 {
-		o.Batch = 2000
+		o.Batch = 500
 	}
 	if o.Search == nil {
 		o.Search = []string{"displayName", "accountName"}

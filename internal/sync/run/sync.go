@@ -65,7 +65,9 @@ type deciding struct {
 	trig        engine.Trigger
 	moment      int64
 	gen         int64
-	dec         *engine.Decider
+	dec         *engine.Decider // until the plan is accepted
+	queue       []*engine.Queued
+	offers      map[object.ID][]engine.Key
 	plan        store.Plan
 	notes       []note
 	faults      []engine.ObjectFault
