@@ -106,8 +106,8 @@ const (
 )
 
 var (
-	fileWaivers      = map[string]waiver{} // "internal/store/sqlite.go": {900, "why"}
-	funcWaivers      = map[string]waiver{} // "internal/base/expr/build.go build": {95, "why"}
+	fileWaivers    = map[string]waiver{} // "internal/store/sqlite.go": {900, "why"}
+	funcWaivers    = map[string]waiver{} // "internal/base/expr/build.go build": {95, "why"}
 	packageWaivers = map[string]waiver{
 		"base/config": {2800, "files, positions, checks and descriptions are one idea"},
 		"base/expr":   {4900, "a third of it is the table of functions with their examples"},

@@ -31,7 +31,7 @@ import (
 // TestMain runs the benchmark if MUSTER_BENCH names a size, and no test
 // otherwise.
 func TestMain(m *testing.M) {
-	err := errors.New("")
+	var err error
 	switch {
 	case os.Getenv("MUSTER_BENCH_JOB") != "":
 		err = one(os.Getenv("MUSTER_BENCH_JOB"))
@@ -175,7 +175,7 @@ func (b *bench) measure(dbs []string, people, runs int) error {
 				if server, err = postgres.Start(); err != nil {
 					return err
 				}
-				defer server.Stop() //nolint:errcheck // it is of no use any more
+				defer server.Stop()
 			}
 			if err = b.round(db, server, n, job{DB: db, Source: src, Next: next, People: people}); err != nil {
 				return err

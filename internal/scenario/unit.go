@@ -145,11 +145,3 @@ func showTexts(texts []string) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-func showEntry(connector, anchor string) string {
-	e := connector + "/" + anchor
-	if strings.ContainsAny(e, ` "#`) {
-		return strconv.Quote(e)
-	}
-	return e
-}

@@ -62,7 +62,7 @@ func newWorld(ctx context.Context, s *Story, dir string, opt *Options) (*world, 
 
 func (w *world) close() {
 	if w.store != nil {
-		w.store.Close() //nolint:errcheck,gosec // its folder is removed
+		w.store.Close() // its folder is removed
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -161,7 +162,8 @@ func custom(err error) *fault {
 	if err == nil {
 		return nil
 	}
-	if p, ok := err.(*problem.Problem); ok {
+	var p *problem.Problem
+	if errors.As(err, &p) {
 		return &fault{"is not right: " + p.Message, p.Fix}
 	}
 	return &fault{"is not right: " + err.Error(), ""}

@@ -53,7 +53,7 @@ func kindSchema(k Kind) object {
 			"required": []string{k.Type}, "additionalProperties": false,
 		}
 	} else {
-		props := out["properties"].(object)
+		props, _ := out["properties"].(object)
 		props[k.Type] = object{"type": "string", "pattern": namePattern, "maxLength": maxName, "description": "stable name"}
 		required, _ := out["required"].([]string)
 		out["required"] = append([]string{k.Type}, required...)

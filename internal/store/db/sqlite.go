@@ -193,7 +193,7 @@ func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any
 	s.feed.batch = b
 	defer func() { s.feed.batch = nil }()
 	var res sql.Result
-	st, err := s.prepare(ctx, q, b)
+	st, err := s.prepare(ctx, q, b) //nolint:sqlclosecheck // the session keeps its statements until it ends
 	if err == nil {
 		res, err = st.ExecContext(ctx, args...)
 	}
@@ -207,7 +207,7 @@ func (s *sqliteSession) exec(ctx context.Context, q string, b *Batch, args []any
 func (s *sqliteSession) query(ctx context.Context, q string, b *Batch, args []any) (rows, error) {
 	s.feed.batch = b
 	var rs *sql.Rows
-	st, err := s.prepare(ctx, q, b)
+	st, err := s.prepare(ctx, q, b) //nolint:sqlclosecheck // the session keeps its statements until it ends
 	if err == nil {
 		rs, err = st.QueryContext(ctx, args...) //nolint:rowserrcheck // whoever reads the rows asks
 	}

@@ -150,6 +150,7 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 		return nil
 	case AddAccount:
 		return a.addAccount(c)
+	default: // the rest are values
 	}
 	if c.Connector == "" {
 		if a.now == nil {

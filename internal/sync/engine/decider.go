@@ -173,7 +173,6 @@ func (d *Decider) typeOf(id object.ID, stored *metaverse.Object, m mode) string 
 type index struct {
 	*rules.Set
 	rank     map[string]int                 // connector → its place in the order
-	recall   map[string]bool                // connectors whose vanished entries are cut at once
 	inbound  map[[2]string][]*rules.Inbound // by connector and entry type
 	outbound map[string][]*rules.Outbound   // by object type
 	governed map[[2]string]bool             // by object type and connector: a rule decides existence

@@ -419,6 +419,7 @@ func (w *worker) outcome(h *hub, t Target) (object.Values, bool) {
 		return presence(freeAttr(p, t.Name).Has(RefTo(t.Ref))), true
 	case AccountLife:
 		return presence(w.existsFor(h, t.Connector, free)), true
+	case AccountValue, AccountRef:
 	}
 	a := w.accountFor(h, t.Connector, free)
 	if p == nil || a == nil {

@@ -408,7 +408,7 @@ func (l *linker) connect(e *space.Entry, o object.ID) {
 // found makes a new object for the entry: the same id as the last time, if its
 // bearer is gone (LINK-31).
 func (l *linker) found(e *space.Entry, typ string) error {
-	id := metaverse.NewObjectID(e.Connector, e.Anchor, 0)
+	var id object.ID
 	for n := 0; ; n++ {
 		id = metaverse.NewObjectID(e.Connector, e.Anchor, n)
 		if err := l.v.Load(Need{Objects: []object.ID{id}}); err != nil {

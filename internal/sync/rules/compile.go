@@ -239,7 +239,7 @@ func (c *compiler) version() string {
 	h := sha256.New()
 	h.Write(c.tree.Canonical())
 	for _, s := range c.canon {
-		fmt.Fprintf(h, "%d:%s", len(s), s)
+		_, _ = fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -191,7 +191,7 @@ type Input interface {
 	Seed() string
 }
 
-// Kind of change that a guard counts.
+// GuardKind is a kind of change that a guard counts.
 type GuardKind uint8
 
 // The kinds.

@@ -74,8 +74,8 @@ func suggestion(word string, names []string) string {
 }
 
 // Open connects to the connector's system.
-func (c *Connected) Open(ctx context.Context, secrets secret.Source) (connector.Connector, error) {
-	return c.Kind.Open(ctx, c.Section, secrets)
+func (x *Connected) Open(ctx context.Context, secrets secret.Source) (connector.Connector, error) {
+	return x.Kind.Open(ctx, x.Section, secrets)
 }
 
 // Sections describes every section that a configuration may have, with the

@@ -41,7 +41,7 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 	if err := ex.open(ctx); err != nil {
 		return err
 	}
-	defer ex.conn.Close() //nolint:errcheck // what counts was finished
+	defer ex.conn.Close() // what counts was finished
 	if err := ex.settle(ctx); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (ex *exporting) open(ctx context.Context) error {
 		return err
 	}
 	fail := func(err error) error {
-		ex.conn.Close() //nolint:errcheck,gosec // the first error counts
+		ex.conn.Close() // the first error counts
 		ex.rep.Result = noStart(err)
 		return err
 	}

@@ -41,7 +41,7 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
 	if err := im.open(ctx); err != nil {
 		return err
 	}
-	defer im.conn.Close() //nolint:errcheck // everything was read
+	defer im.conn.Close() // everything was read
 	mark, err := im.read(ctx)
 	if err != nil {
 		return im.broke(err)
@@ -62,7 +62,7 @@ func (im *importing) open(ctx context.Context) error {
 		return err
 	}
 	if im.desc, err = im.conn.Describe(ctx); err != nil {
-		im.conn.Close() //nolint:errcheck,gosec // the first error counts
+		im.conn.Close() // the first error counts
 		im.rep.Result = noStart(err)
 		return err
 	}

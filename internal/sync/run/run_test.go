@@ -77,12 +77,11 @@ steps: [{import: hr, full: true}, {sync: delta}, {export: dir}, {import: dir, fu
 `
 
 type bench struct {
-	t    *testing.T
-	sys  *memory.Systems
-	r    *run.Runner
-	now  time.Time
-	cfg  *run.Config
-	kind connector.Kind
+	t   *testing.T
+	sys *memory.Systems
+	r   *run.Runner
+	now time.Time
+	cfg *run.Config
 }
 
 func newBench(t *testing.T) *bench {
