@@ -253,6 +253,7 @@ func (v *View) loadEntries(need engine.Need) error {
 		}
 		if e := got[id]; e != nil {
 			v.links[id] = e.Link
+			v.entries[e.ID], v.links[e.ID] = e, e.Link // asked for by the id of its later anchor, it is known by its own too
 		}
 	}
 	return err

@@ -20,6 +20,8 @@ const (
 	BadSyntax   problem.Code = "expression-syntax"
 	UnknownName problem.Code = "expression-unknown-name"
 	BadType     problem.Code = "expression-type"
+	SeveralFlow problem.Code = "flow-multi-values-to-single-value"    // several values where one is wanted (MIM)
+	SeveralJoin problem.Code = "join-object-id-must-be-single-valued" // the same in a join (MIM)
 	NotAllowed  problem.Code = "expression-not-allowed"
 )
 

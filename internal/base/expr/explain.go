@@ -278,15 +278,19 @@ func (c *compiler) checkResult(t *types.Type) (Type, bool) {
 	if gives.Kind == object.None { // decided when it runs
 		return Type{Kind: c.want.Kind, Multi: gives.Multi}, true
 	}
-	if c.want.Kind == object.None {
+	if c.want.Kind == object.None && (c.scope.Context != JoinValue || c.want.Multi) { // a join takes any kind, but one value
 		return gives, true
 	}
-	if gives.Kind != c.want.Kind {
+	if c.want.Kind != object.None && gives.Kind != c.want.Kind {
 		c.report(c.root.ID(), BadType, "the expression gives "+shown+", but "+typeWords(c.want)+" is wanted here", convertFix(gives, c.want))
 		return gives, false
 	}
 	if gives.Multi && !c.want.Multi {
-		c.report(c.root.ID(), BadType, "the expression gives several values, but one is wanted here", "take one with Item(…, 1), or join them with join(…, \", \")")
+		code := SeveralFlow
+		if c.scope.Context == JoinValue {
+			code = SeveralJoin
+		}
+		c.report(c.root.ID(), code, "the expression gives several values, but one is wanted here", "take one with Item(…, 1), or join them with join(…, \", \")")
 		return gives, false
 	}
 	return gives, true

@@ -166,6 +166,10 @@ func (w *worker) reaches(h *hub, vd *Verdict) bool {
 				if w.set.anyRefs {
 					return true
 				}
+			case Link, Unlink:
+				if _, system := w.set.bit[c.Connector]; system && w.set.anyRefs {
+					return true
+				}
 			case SetValue, AddRef, DropRef:
 				if len(w.set.through) > 0 {
 					return true

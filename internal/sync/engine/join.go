@@ -33,6 +33,7 @@ func (l *linker) join() error {
 func (l *linker) pass() (changed bool, err error) {
 	var left []object.ID
 	try := func(id object.ID) error {
+		delete(l.tried, id) // who is linked, and set free again, is listed again
 		e := l.v.Entry(id)
 		if e == nil || !l.linkOf(id, e.Link, free).IsZero() {
 			return nil
@@ -43,11 +44,11 @@ func (l *linker) pass() (changed bool, err error) {
 			return err
 		}
 		if !linked {
+			l.tried[id] = true
 			left = append(left, id)
 			return nil
 		}
 		changed = true
-		delete(l.tried, id) // who is set free again is listed again
 		return l.pull()
 	}
 	tryLate := func(before *place) error {

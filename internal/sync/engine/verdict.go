@@ -84,10 +84,10 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 		}
 		u.Changes = append(u.Changes, Change{Op: SetValue, Name: c.Name, Before: c.Before, After: c.After, Rule: o.Rule})
 		u.Origins = append(u.Origins, o)
-	}
-	for _, c := range w.newClaims(h) {
-		if p.attrs.Get(c.Attr).First().Text() == c.Name {
-			u.Claims = append(u.Claims, c)
+		for _, claim := range w.newClaims(h) { // claimed with the value that holds it (CLAIM-7)
+			if claim.Attr == c.Name && claim.Name == c.After.First().Text() {
+				u.Claims = append(u.Claims, claim)
+			}
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (c *compiler) join(b *config.Block, et, ot *object.Type) Join {
 			continue
 		}
 		c.set.Types[ot.Name].Attributes[e.Name].Key = true
-		x, _ := c.expr(e.Expr(), &expr.Scope{Context: expr.JoinValue, Attr: et}, expr.Type{Kind: object.None, Multi: true})
+		x, _ := c.expr(e.Expr(), &expr.Scope{Context: expr.JoinValue, Attr: et}, expr.Type{Kind: object.None})
 		j.Keys = append(j.Keys, Key{Attr: e.Name, Value: x})
 	}
 	return j

@@ -201,6 +201,9 @@ func (c *ChangeInfo) Line() string {
 	case engine.Link:
 		return "link " + c.Connector + "/" + c.Name
 	case engine.Unlink:
+		if c.Name == "" { // never sent, so the system has no name for it
+			return c.Connector + ": withdraw the add"
+		}
 		return "cut " + c.Connector + "/" + c.Name
 	case engine.AddRef, engine.AddAccountRef:
 		return at + ": + " + c.target()
