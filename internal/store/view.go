@@ -248,11 +248,8 @@ func (v *View) loadEntries(need engine.Need) error {
 	got, keys, err := v.t.entriesKeyed(ids)
 	for _, id := range ids {
 		v.entries[id] = got[id]
-		if got[id] != nil {
-			v.byKey[keys[id]] = got[id]
-		}
 		if e := got[id]; e != nil {
-			v.links[id] = e.Link
+			v.byKey[keys[id]], v.links[id] = e, e.Link
 			v.entries[e.ID], v.links[e.ID] = e, e.Link // asked for by the id of its later anchor, it is known by its own too
 		}
 	}
