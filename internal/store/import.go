@@ -278,11 +278,13 @@ func (m *Import) put(rec *object.Record) error {
 	}
 	st := m.cells.state(at)
 	*st = *st&^(cellStub|cellNameless) | cellSeen
-	*m.cells.hash(at) = hash
 	if isNew {
 		*st |= cellNew
 		delete(m.names, at)
+	} else if *m.cells.hash(at) == 0 { // an account of ours, seen for the first time
+		ti.added++
 	}
+	*m.cells.hash(at) = hash
 	if rec.DN != "" {
 		m.learnDN(at, parent, rdn)
 	}

@@ -32,15 +32,41 @@ func (r *Runner) Status(ctx context.Context) (*Status, error) {
 			}
 			out.Connectors = append(out.Connectors, c)
 		}
-		runs, err := t.Runs(0, 1)
-		if err != nil || len(runs) == 0 {
-			return err
-		}
-		last, err := readReport(&runs[0])
-		out.LastRun = &last
-		return err
+		return out.ran(t)
 	})
 	return out, err
+}
+
+// ran says what ran last, and when each connector was imported last, as far as
+// the newest runs tell.
+func (s *Status) ran(t *store.Tx) error {
+	runs, err := t.Runs(0, 200)
+	if err != nil {
+		return err
+	}
+	imported := map[string]time.Time{}
+	for i := range runs {
+		rep, err := readReport(&runs[i])
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			s.LastRun = &rep
+		}
+		for _, x := range rep.Steps {
+			if _, known := imported[x.Connector]; !known && x.Do == Import && !x.Ended.IsZero() {
+				imported[x.Connector] = x.Ended
+			}
+		}
+	}
+	for i := range s.Connectors {
+		c := &s.Connectors[i]
+		c.LastImport = imported[c.Name]
+		if len(c.Held) > 0 {
+			c.HeldSince = c.LastImport
+		}
+	}
+	return nil
 }
 
 func (r *Runner) connectorStatus(t *store.Tx, x *Connected, s store.ConnectorStatus) (ConnectorStatus, error) {

@@ -127,6 +127,9 @@ func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Contex
 	}
 	if err != nil && (s.Result == "" || s.Result.GoesOn()) {
 		s.Result = CallFailure
+		if errors.Is(err, context.Canceled) {
+			s.Result = StoppedByUser
+		}
 	}
 	if s.Result == "" {
 		s.Result = Success
