@@ -29,6 +29,7 @@ type session struct {
 	out   sync.Mutex // guards writing, conn after StartTLS, and told
 	told  int        // entries sent
 	cutAt int        // cut the connection once so many were sent; 0 never
+	mute  bool       // answers nothing any more
 }
 
 // Most a client may send in one message: little before it signed in.
@@ -83,6 +84,9 @@ func (s *session) disconnect(why error) {
 func (s *session) send(b []byte) error {
 	s.out.Lock()
 	defer s.out.Unlock()
+	if s.mute {
+		return errCut
+	}
 	s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) //nolint:errcheck // Write tells
 	_, err := s.conn.Write(b)
 	return err
@@ -129,7 +133,9 @@ func (s *session) handle(m message) error {
 		return s.send(encodeResult(m.id, responseTag(m.tag), tree.Fail(f.Code, "%s", f.Message), nil))
 	}
 	if f.CutAfter {
-		s.raw.Close() // the answer goes nowhere
+		s.out.Lock()
+		s.mute = true // it is done first, and then nobody hears of it
+		s.out.Unlock()
 	}
 	return s.answer(m)
 }
