@@ -46,6 +46,14 @@ type Problem struct {
 
 // Error returns the problem on one line, without the source.
 func (p *Problem) Error() string {
+	if p.Fix == "" {
+		return p.wrong()
+	}
+	return p.wrong() + " (" + p.Fix + ")"
+}
+
+// wrong says where, about what, and what is wrong.
+func (p *Problem) wrong() string {
 	var b strings.Builder
 	if w := p.Where.String(); w != "" {
 		b.WriteString(w + ": ")
@@ -56,9 +64,6 @@ func (p *Problem) Error() string {
 	b.WriteString(p.Message)
 	if p.Err != nil && !strings.Contains(p.Message, p.Err.Error()) {
 		b.WriteString(": " + p.Err.Error())
-	}
-	if p.Fix != "" {
-		b.WriteString(" (" + p.Fix + ")")
 	}
 	return b.String()
 }
@@ -70,16 +75,7 @@ func (p *Problem) Unwrap() error { return p.Err }
 // with a caret under the column, and what to do.
 func (p *Problem) Show() string {
 	var b strings.Builder
-	if w := p.Where.String(); w != "" {
-		b.WriteString(w + ": ")
-	}
-	if p.Object != "" {
-		b.WriteString(p.Object + ": ")
-	}
-	b.WriteString(p.Message)
-	if p.Err != nil && !strings.Contains(p.Message, p.Err.Error()) {
-		b.WriteString(": " + p.Err.Error())
-	}
+	b.WriteString(p.wrong())
 	if p.Source != "" {
 		fmt.Fprintf(&b, "\n  %4d | %s", p.Where.Line, p.Source)
 		if p.Where.Column > 0 {
