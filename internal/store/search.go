@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/store/sorted"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -23,13 +24,22 @@ func (t *Tx) Search(attr, begin, after string, limit int) (Page, error) {
 	}
 	text := appendOrdered(be32(nil, y), object.Fold(begin))
 	text = text[:len(text)-2] // without the end mark
-	from, to := text, nextText(text)
+	keys, next, err := t.page(searchTexts, text, after, limit)
+	if err != nil {
+		return Page{}, err
+	}
+	list, err := t.objectList(keys)
+	return Page{Objects: list, Next: next}, err
+}
+
+// page returns the keys of an index's records that begin with the text; next is
+// the after of the page behind it, "" when this was the last.
+func (t *Tx) page(kind sorted.Kind, begin []byte, after string, limit int) (keys []int64, next string, err error) {
+	from := begin
 	if after != "" {
 		from = append([]byte(after), 0)
 	}
-	var keys []int64
-	next := ""
-	err = t.sets.Scan(searchTexts, from, to, func(rec []byte) bool {
+	err = t.sets.Scan(kind, from, nextText(begin), func(rec []byte) bool {
 		if len(keys) == limit {
 			return false
 		}
@@ -37,14 +47,10 @@ func (t *Tx) Search(attr, begin, after string, limit int) (Page, error) {
 		next = string(rec)
 		return true
 	})
-	if err != nil {
-		return Page{}, err
-	}
 	if len(keys) < limit {
 		next = ""
 	}
-	list, err := t.objectList(keys)
-	return Page{Objects: list, Next: next}, err
+	return keys, next, err
 }
 
 func nextText(p []byte) []byte {
@@ -115,26 +121,9 @@ func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entr
 		return nil, "", err
 	}
 	from := appendOrdered(be32(nil, sym), begin)
-	from = from[:len(from)-2]
-	to := nextText(from)
-	if after != "" {
-		from = append([]byte(after), 0)
-	}
-	var keys []int64
-	next := ""
-	err = t.sets.Scan(entryOrder, from, to, func(rec []byte) bool {
-		if len(keys) == limit {
-			return false
-		}
-		keys = append(keys, u64(rec[len(rec)-8:]))
-		next = string(rec)
-		return true
-	})
+	keys, next, err := t.page(entryOrder, from[:len(from)-2], after, limit)
 	if err != nil {
 		return nil, "", err
-	}
-	if len(keys) < limit {
-		next = ""
 	}
 	got, err := t.entriesByKey(slices.Clone(keys))
 	var out []*space.Entry
