@@ -162,31 +162,40 @@ func targetText(t engine.Target, names *naming) string {
 	return name
 }
 
+// object finds the living object that the text names, and loads a view of it.
+func (r *Runner) object(t *store.Tx, text string) (*metaverse.Object, *store.View, error) {
+	x, err := r.find(t, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := t.View(r.names())
+	if err := v.Load(engine.Need{Objects: []object.ID{x.id}}); err != nil {
+		return nil, nil, err
+	}
+	o := v.Object(x.id)
+	if o == nil {
+		return nil, nil, nobody(text)
+	}
+	return o, v, nil
+}
+
 // Show shows one object with its entries, as it is or as it was.
 func (r *Runner) Show(ctx context.Context, text string, asOf time.Time) (*ObjectInfo, error) {
 	var out *ObjectInfo
 	err := r.store.Read(ctx, func(t *store.Tx) error {
-		x, err := r.find(t, text)
+		o, v, err := r.object(t, text)
 		if err != nil {
 			return err
 		}
-		v := t.View(r.names())
-		if err := v.Load(engine.Need{Objects: []object.ID{x.id}}); err != nil {
-			return err
-		}
-		o := v.Object(x.id)
-		if o == nil {
-			return nobody(text)
-		}
-		out = &ObjectInfo{Name: nameOf(o), Object: o, Entries: v.EntriesOf(x.id), Due: o.Due}
+		out = &ObjectInfo{Name: nameOf(o), Object: o, Entries: v.EntriesOf(o.ID), Due: o.Due}
 		names := newNaming(t)
 		if err := names.load(refsOf(o, out.Entries)); err != nil {
 			return err
 		}
-		if out.History, err = r.history(t, names, x.id); err != nil {
+		if out.History, err = r.history(t, names, o.ID); err != nil {
 			return err
 		}
-		if out.Holds, err = r.holdInfos(t, v.Holds(x.id)); err != nil {
+		if out.Holds, err = r.holdInfos(t, v.Holds(o.ID)); err != nil {
 			return err
 		}
 		if !asOf.IsZero() {
@@ -411,21 +420,13 @@ func past(history []HistoryInfo) []ValueInfo {
 func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanation, error) {
 	var out *Explanation
 	err := r.store.Read(ctx, func(t *store.Tx) error {
-		x, err := r.find(t, text)
+		o, v, err := r.object(t, text)
 		if err != nil {
 			return err
 		}
-		v := t.View(r.names())
-		if err := v.Load(engine.Need{Objects: []object.ID{x.id}}); err != nil {
-			return err
-		}
-		o := v.Object(x.id)
-		if o == nil {
-			return nobody(text)
-		}
 		out = &Explanation{Name: nameOf(o), Attribute: attribute}
 		names := newNaming(t)
-		if err := names.load(refsOf(o, v.EntriesOf(x.id))); err != nil {
+		if err := names.load(refsOf(o, v.EntriesOf(o.ID))); err != nil {
 			return err
 		}
 		if out.Values, err = r.values(t, names, o); err != nil {
@@ -434,7 +435,7 @@ func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanat
 		conn, attr, dotted := strings.Cut(attribute, ".")
 		switch {
 		case attribute == "":
-			r.explainObject(out, v.EntriesOf(x.id), o)
+			r.explainObject(out, v.EntriesOf(o.ID), o)
 		case dotted || r.known(attribute):
 			r.explainAccount(out, names, v, o, conn, attr)
 		default:
