@@ -24,20 +24,9 @@ func sceneLeaver(ctx context.Context, s *stage, e *estate) error {
 	if err := systems.WriteHR(e.dir, e.org); err != nil {
 		return err
 	}
-	rep, err := e.night(ctx, s)
-	if err != nil {
+	if shown, err := e.nightOf(ctx, s, p.No); err != nil || !shown {
 		return err
 	}
-	s.command(fmt.Sprintf("muster plan show %d", planOf(rep)))
-	u, err := e.unitOf(ctx, planOf(rep), p.No)
-	if err != nil {
-		return err
-	}
-	if u == nil {
-		s.proof(false, "the plan has a unit for hr/%s", p.No)
-		return nil
-	}
-	s.showUnit(u)
 	after, err := e.to.Look()
 	if err != nil {
 		return err

@@ -24,20 +24,9 @@ func sceneMarriage(ctx context.Context, s *stage, e *estate) error {
 	if err := systems.WriteHR(e.dir, e.org); err != nil {
 		return err
 	}
-	rep, err := e.night(ctx, s)
-	if err != nil {
+	if shown, err := e.nightOf(ctx, s, p.No); err != nil || !shown {
 		return err
 	}
-	s.command(fmt.Sprintf("muster plan show %d", planOf(rep)))
-	u, err := e.unitOf(ctx, planOf(rep), p.No)
-	if err != nil {
-		return err
-	}
-	if u == nil {
-		s.proof(false, "the plan has a unit for hr/%s", p.No)
-		return nil
-	}
-	s.showUnit(u)
 	after, err := e.to.Look()
 	if err != nil {
 		return err
@@ -51,6 +40,26 @@ func sceneMarriage(ctx context.Context, s *stage, e *estate) error {
 	s.proof(is.Mail != was.Mail, "Mail goes to %s.", is.Mail)
 	s.expect(len(after.Accounts) == len(before.Accounts) && after.Memberships() == before.Memberships(), "as many accounts and memberships as before")
 	return e.quiet(ctx, s)
+}
+
+// nightOf runs the night and shows what its plan does to one person; false,
+// and a proof that failed, if it does nothing.
+func (e *estate) nightOf(ctx context.Context, s *stage, no string) (shown bool, err error) {
+	rep, err := e.night(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	s.command(fmt.Sprintf("muster plan show %d", planOf(rep)))
+	u, err := e.unitOf(ctx, planOf(rep), no)
+	if err != nil {
+		return false, err
+	}
+	if u == nil {
+		s.proof(false, "the plan has a unit for hr/%s", no)
+		return false, nil
+	}
+	s.showUnit(u)
+	return true, nil
 }
 
 // pick returns the first of the younger two thirds of the people who fits.
