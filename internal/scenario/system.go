@@ -127,7 +127,7 @@ func (s *system) above(dn string) {
 	if !s.tree || s.strict || dn == "" {
 		return
 	}
-	for up := parent(dn); up != "" && !s.holds(up); up = parent(up) {
+	for _, up := object.SplitDN(dn); up != "" && !s.holds(up); _, up = object.SplitDN(up) {
 		s.Put(object.Record{Type: container, Anchor: container + object.Fold(up), DN: up})
 	}
 }
@@ -137,19 +137,6 @@ func (s *system) holds(dn string) bool {
 	c, _ := s.Open().(full)
 	_, err := c.Find(context.Background(), connector.Whereabouts{DN: dn})
 	return err == nil
-}
-
-// parent is the DN above dn, "" at the top.
-func parent(dn string) string {
-	for i := 0; i < len(dn); i++ {
-		switch dn[i] {
-		case '\\':
-			i++
-		case ',':
-			return strings.TrimLeft(dn[i+1:], " ")
-		}
-	}
-	return ""
 }
 
 // objects are the system's objects, without containers that are there by

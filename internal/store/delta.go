@@ -127,7 +127,7 @@ func (m *Import) fetchNames(t *Tx, dns []string) error {
 	var chains [][]string // from the top
 	for _, dn := range dns {
 		var chain []string
-		for up := dn; up != ""; _, up = splitDN(up) {
+		for up := dn; up != ""; _, up = object.SplitDN(up) {
 			chain = append(chain, up)
 		}
 		slices.Reverse(chain)

@@ -317,19 +317,6 @@ func (m *Import) fingerprint(ti *typeInfo, rec *object.Record, parent uint32, rd
 	return refs, nil
 }
 
-// splitDN cuts a DN behind its first part.
-func splitDN(dn string) (rdn, up string) {
-	for i := 0; i < len(dn); i++ {
-		switch dn[i] {
-		case '\\':
-			i++
-		case ',':
-			return dn[:i], strings.TrimLeft(dn[i+1:], " ")
-		}
-	}
-	return dn, ""
-}
-
 func dnHash(parent int64, rdn string) [16]byte {
 	var buf [128]byte
 	b := append(be64(buf[:0], parent), object.Fold(rdn)...)
@@ -344,7 +331,7 @@ func dnHash(parent int64, rdn string) [16]byte {
 // DN as parent and rest. Where the parent is not known, the rest is the whole
 // DN.
 func (m *Import) byDN(dn string) (at, parent uint32, rdn string) {
-	rdn, up := splitDN(dn)
+	rdn, up := object.SplitDN(dn)
 	if up != "" {
 		parent = m.container(up)
 	}

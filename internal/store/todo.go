@@ -300,7 +300,7 @@ func (t *Tx) linkRecs(key int64) ([]int64, error) {
 
 // parentOf finds the entry above a DN; 0 and the whole DN if there is none.
 func (t *Tx) parentOf(c *connRow, dn string) (parent int64, rdn string, err error) {
-	rdn, up := splitDN(dn)
+	rdn, up := object.SplitDN(dn)
 	if up == "" {
 		return 0, dn, nil
 	}

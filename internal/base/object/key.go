@@ -45,6 +45,20 @@ func Key(v Value, folded bool) string {
 	return Exact(s)
 }
 
+// SplitDN parts a DN into its first component and the DN above, "" at the top,
+// both as written. A backslash takes the next character along (RFC 4514 §2.4).
+func SplitDN(dn string) (rdn, above string) {
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			return dn[:i], strings.TrimLeft(dn[i+1:], " ")
+		}
+	}
+	return dn, ""
+}
+
 // DNKey prepares a distinguished name for matching: case folded, no spaces
 // around the separators of its parts (RFC 4514 §2.4, RFC 4518 §2.6). It is for
 // comparing names that one system gave; it does not check syntax.

@@ -178,7 +178,8 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 				if c.Change.Verb != connector.Add {
 					return level != 0
 				}
-				return depth(c.Change.DN) != level || adds[nameKey(above(c.Change.DN))]
+				_, above := object.SplitDN(c.Change.DN)
+				return depth(c.Change.DN) != level || adds[nameKey(above)]
 			})
 			order(AddsAndValues, ready)
 			if err := ex.send(ctx, ready); err != nil {
@@ -200,19 +201,6 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 }
 
 func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
-
-// above is the DN of the container.
-func above(dn string) string {
-	for i := 0; i < len(dn); i++ {
-		switch dn[i] {
-		case '\\':
-			i++
-		case ',':
-			return dn[i+1:]
-		}
-	}
-	return ""
-}
 
 // calls makes the calls of a stage for a page of entries.
 func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry) ([]*Call, error) {

@@ -56,7 +56,7 @@ func (s *System) place(st *state, c connector.Change, dn string) error {
 	if dn == "" {
 		return refuse(c, connector.MissingDN, "every object here has a DN")
 	}
-	up := parent(dn)
+	_, up := object.SplitDN(dn)
 	isRoot := func(root string) bool { return strings.EqualFold(root, dn) || strings.EqualFold(root, up) }
 	if _, ok := st.names[object.Fold(up)]; !ok && up != "" && !slices.ContainsFunc(s.opt.Roots, isRoot) {
 		return refuse(c, connector.NoParent, up+" is not there")
@@ -146,7 +146,7 @@ func target(a object.Attribute, v object.Value) (anchor, dn string) {
 
 func (s *System) remove(st *state, c connector.Change, r object.Record) error {
 	for dn := range st.names {
-		if r.DN != "" && parent(dn) == object.Fold(r.DN) {
+		if _, up := object.SplitDN(dn); r.DN != "" && up == object.Fold(r.DN) {
 			return refuse(c, connector.ConstraintViolation, "objects lie under it")
 		}
 	}

@@ -1,29 +1,11 @@
 package memory
 
-import (
-	"strings"
-
-	"muster/internal/base/object"
-)
-
-// parent returns the DN above dn, "" at the top. A backslash takes the next
-// character as it is.
-func parent(dn string) string {
-	for i := 0; i < len(dn); i++ {
-		switch dn[i] {
-		case '\\':
-			i++
-		case ',':
-			return strings.TrimLeft(dn[i+1:], " ")
-		}
-	}
-	return ""
-}
+import "muster/internal/base/object"
 
 // within reports that dn is container or lies under it.
 func within(dn, container string) bool {
 	container = object.Fold(container)
-	for dn = object.Fold(dn); dn != ""; dn = parent(dn) {
+	for dn = object.Fold(dn); dn != ""; _, dn = object.SplitDN(dn) {
 		if dn == container {
 			return true
 		}
