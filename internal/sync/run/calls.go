@@ -245,13 +245,8 @@ func (c *Call) addRef(attr, name string, multi, present bool) {
 // depth is how deep a DN lies.
 func depth(dn string) int {
 	n := 0
-	for i := 0; i < len(dn); i++ {
-		switch dn[i] {
-		case '\\':
-			i++
-		case ',':
-			n++
-		}
+	for _, dn = object.SplitDN(dn); dn != ""; _, dn = object.SplitDN(dn) {
+		n++
 	}
 	return n
 }
@@ -341,7 +336,7 @@ func circular(c *Call, next func(*Call) *Call) bool {
 
 // temporary is a name beside the old one that nobody else has.
 func temporary(dn string) string {
-	rdn, rest, _ := strings.Cut(dn, ",")
+	rdn, above := object.SplitDN(dn)
 	sum := object.NewID("temporary", dn)
-	return rdn + "-muster-" + sum.String()[:8] + "," + rest
+	return rdn + "-muster-" + sum.String()[:8] + "," + above
 }
