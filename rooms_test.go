@@ -94,6 +94,9 @@ func walk(fn func(name string) error) error {
 			}
 			return nil
 		}
+		if d.Name() == ".git" { // in a worktree, a file that says where the repository is
+			return nil
+		}
 		return fn(filepath.ToSlash(name))
 	})
 }
