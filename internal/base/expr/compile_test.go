@@ -222,6 +222,7 @@ func TestAbsent(t *testing.T) {
 		`domain`:                        "",
 		`after(missingSince, days(30))`: "false",
 		`IsPresent(missingSince)`:       "false",
+		`has(missingSince)`:             "false",
 		`Switch(has(mv.number), "n", mv.displayName == "Ada", "a")`: "a",
 	} {
 		p := mustCompile(t, src, metaverse(), Type{})

@@ -11,6 +11,12 @@ import (
 // of their arguments.
 func macros() []cel.Macro {
 	return []cel.Macro{
+		cel.GlobalMacro("has", 1, func(f cel.MacroExprFactory, target ast.Expr, a []ast.Expr) (ast.Expr, *cel.Error) {
+			if a[0].Kind() == ast.IdentKind { // missingSince is a name of its own, not an attribute of something
+				return f.NewCall("IsPresent", a...), nil
+			}
+			return cel.HasMacro.Expander()(f, target, a)
+		}),
 		cel.GlobalMacro("IIF", 3, func(f cel.MacroExprFactory, _ ast.Expr, a []ast.Expr) (ast.Expr, *cel.Error) {
 			return f.NewCall("_?_:_", a...), nil
 		}),
