@@ -34,6 +34,7 @@ const (
 	history     sorted.Kind = 21 // object id, plan, chunk, place
 	typeOrder   sorted.Kind = 22 // type, object key
 	nameless    sorted.Kind = 23 // entry key: has no anchor yet, known by its DN
+	containers  sorted.Kind = 24 // entry key: others lay under it, when an import told of them
 )
 
 // keyBits is where the connector's symbol begins in the key of an entry. The

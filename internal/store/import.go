@@ -40,7 +40,7 @@ type Import struct {
 	dns   *idTable // nil in flat systems
 	cells cells
 	names map[uint32]stubName // of what was named and not yet shown
-	up    map[string]uint32   // containers' places by folded DN
+	up    map[string]uint32   // containers' places by folded DN; 0: not told yet
 	types map[string]*typeInfo
 	last  *typeInfo
 	queue []Delta // waiting to be looked up, in imports of changes
@@ -352,13 +352,11 @@ func (m *Import) byDN(dn string) (at, parent uint32, rdn string) {
 
 func (m *Import) container(dn string) uint32 {
 	folded := object.Fold(dn)
-	if at, ok := m.up[folded]; ok {
+	if at := m.up[folded]; at != 0 {
 		return at
 	}
 	at, _, _ := m.byDN(dn)
-	if at != 0 {
-		m.up[folded] = at
-	}
+	m.up[folded] = at
 	return at
 }
 

@@ -72,6 +72,7 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 			}
 			*to = n
 		}
+		m.writeContainers(t)
 		if !m.opts.Full {
 			if err := m.carryOver(t); err != nil {
 				return err
@@ -93,6 +94,16 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 		return err
 	})
 	return m.stats, err
+}
+
+// writeContainers notes under which entries others lie: also those that were
+// told after what lies under them.
+func (m *Import) writeContainers(t *Tx) {
+	for _, dn := range slices.Collect(maps.Keys(m.up)) {
+		if at := m.container(dn); at != 0 {
+			t.sets.Add(containers, be64(nil, keyAt(m.conn.sym, at)))
+		}
+	}
 }
 
 // census counts what was told, by type.

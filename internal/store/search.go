@@ -135,6 +135,59 @@ func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entr
 	return out, next, err
 }
 
+// Beneath finds out who is left under entries of a connector: for each that has
+// anybody, the DN of one. dn says where an entry lies, "" if it is not there.
+// Nobody is looked for under an entry that never had anything under it.
+func (t *Tx) Beneath(connector string, list []*space.Entry, dn func(*space.Entry) string) (map[object.ID]string, error) {
+	above, err := t.onceAbove(list)
+	out := map[object.ID]string{}
+	for after := ""; err == nil && len(above) > 0; {
+		var page []*space.Entry
+		if page, after, err = t.EntryPage(connector, "", after, 1000); err != nil {
+			break
+		}
+		for _, e := range page {
+			at := dn(e)
+			for _, up := object.SplitDN(at); up != ""; _, up = object.SplitDN(up) {
+				if id, ok := above[object.DNKey(up)]; ok && out[id] == "" {
+					out[id] = at
+				}
+			}
+		}
+		if after == "" {
+			break
+		}
+	}
+	return out, err
+}
+
+// onceAbove returns those of the entries, by DN, that had others under them.
+func (t *Tx) onceAbove(list []*space.Entry) (map[string]object.ID, error) {
+	ids := make([]object.ID, len(list))
+	for i, e := range list {
+		ids[i] = e.ID
+	}
+	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	if err != nil {
+		return nil, err
+	}
+	had := map[int64]bool{}
+	var prefixes [][]byte
+	for _, k := range keys {
+		prefixes = append(prefixes, be64(nil, k))
+	}
+	if err := t.sets.Find(containers, prefixes, func(_ int, rec []byte) { had[u64(rec)] = true }); err != nil {
+		return nil, err
+	}
+	out := map[string]object.ID{}
+	for _, e := range list {
+		if had[keys[e.ID]] {
+			out[object.DNKey(e.DN)] = e.ID
+		}
+	}
+	return out, nil
+}
+
 // Status is the store in numbers.
 type Status struct {
 	Entries, Objects int64

@@ -127,9 +127,9 @@ type Tx struct {
 	index   Indexes
 	dns     map[int64]*row // containers met while making DNs
 
-	containers map[string]int64 // keys by folded DN
-	raised     bool             // keys were taken for accounts
-	idle       map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
+	atDN   map[string]int64 // keys of containers by folded DN
+	raised bool             // keys were taken for accounts
+	idle   map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
 	chunks []*Chunk // of plans, read last
 	ahead  map[[2]int64]chan decoded

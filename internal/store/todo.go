@@ -313,7 +313,7 @@ func (t *Tx) parentOf(c *connRow, dn string) (parent int64, rdn string, err erro
 
 func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
 	folded := string(be32(nil, c.sym)) + object.Fold(dn)
-	if k, ok := t.containers[folded]; ok {
+	if k, ok := t.atDN[folded]; ok {
 		return k, nil
 	}
 	parent, rdn, err := t.parentOf(c, dn)
@@ -331,11 +331,11 @@ func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
 			break
 		}
 	}
-	if t.containers == nil {
-		t.containers = map[string]int64{}
+	if t.atDN == nil {
+		t.atDN = map[string]int64{}
 	}
 	if err == nil && key != 0 {
-		t.containers[folded] = key
+		t.atDN[folded] = key
 	}
 	return key, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"muster/internal/base/object"
@@ -140,6 +141,7 @@ func testNames(t *testing.T, fresh func(testing.TB) string) {
 		equal(t, "found by DN", id, got["g-ada"].ID)
 		return err
 	})
+	testBeneath(t, s, all(t, s, "ad"))
 
 	// The placeholder turns out to be somebody, under the same id.
 	m = begin(t, s, "ad", false)
@@ -159,6 +161,23 @@ func testNames(t *testing.T, fresh func(testing.TB) string) {
 		}
 		return err
 	})
+}
+
+// testBeneath asks who is left in the container that got another name.
+func testBeneath(t *testing.T, s *store.Store, now map[string]*space.Entry) {
+	for gone, want := range map[string]string{"": "CN=Ada,OU=People,DC=x", "g-ada": "CN=Bo,OU=People,DC=x", "g-ada g-bo g-grp": ""} {
+		read(t, s, func(tx *store.Tx) error {
+			left, err := tx.Beneath("ad", []*space.Entry{now["g-ou"], now["g-bo"]}, func(e *space.Entry) string {
+				if strings.Contains(gone, e.Anchor) {
+					return ""
+				}
+				return e.DN
+			})
+			equal(t, "left without "+gone, left[now["g-ou"].ID], want)
+			equal(t, "left under nobody's container", left[now["g-bo"].ID], "")
+			return err
+		})
+	}
 }
 
 func testDeltas(t *testing.T, fresh func(testing.TB) string) {

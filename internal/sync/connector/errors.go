@@ -50,6 +50,7 @@ const (
 	ConstraintViolation  problem.Code = "constraint-violation"
 	SyntaxViolation      problem.Code = "syntax-violation"
 	PermissionIssue      problem.Code = "permission-issue"
+	ContainerDelete      problem.Code = "unsupported-container-delete"
 	BadReference         problem.Code = "dn-attributes-failure"
 	CodePageConversion   problem.Code = "code-page-conversion"
 	CDError              problem.Code = "cd-error"

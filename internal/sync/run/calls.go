@@ -97,11 +97,7 @@ func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
 }
 
 func (s *System) at(verb connector.Verb, e *space.Entry) *Call {
-	dn := e.DN
-	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
-		dn = p.Want.First().Text()
-	}
-	return &Call{Entry: e, Change: connector.Change{Verb: verb, Type: e.Type, Anchor: e.Anchor, DN: dn}}
+	return &Call{Entry: e, Change: connector.Change{Verb: verb, Type: e.Type, Anchor: e.Anchor, DN: s.dnNow(e)}}
 }
 
 func (c *Call) carry(p *space.Pending) { c.Carries = append(c.Carries, Carried{p.Name, p.Target}) }

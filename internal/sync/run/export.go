@@ -131,6 +131,8 @@ func (ex *exporting) stage(ctx context.Context, stage Stage) error {
 		return ex.send(ctx, untangle(all))
 	case stage == AddsAndValues && ex.desc.Traits.Hierarchical:
 		return ex.fromTheTop(ctx)
+	case stage == Deletes && ex.desc.Traits.Hierarchical:
+		return ex.fromTheBottom(ctx)
 	}
 	return ex.pages(ctx, stage, func(calls []*Call) error {
 		order(stage, calls)
@@ -198,6 +200,70 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// fromTheBottom sends deletes level by level, the deepest first. A container
+// goes once nothing is left in it; until then its delete waits and says for what
+// (ERR-36).
+func (ex *exporting) fromTheBottom(ctx context.Context) error {
+	levels := map[int]bool{}
+	err := ex.pages(ctx, Deletes, func(calls []*Call) error {
+		for _, c := range calls {
+			levels[depth(c.Change.DN)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, level := range slices.Backward(slices.Sorted(maps.Keys(levels))) {
+		err := ex.pages(ctx, Deletes, func(calls []*Call) error {
+			calls = slices.DeleteFunc(calls, func(c *Call) bool { return depth(c.Change.DN) != level })
+			order(Deletes, calls)
+			ready, err := ex.emptied(ctx, calls)
+			if err != nil {
+				return err
+			}
+			return ex.send(ctx, ready)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptied returns the deletes of those who have nobody under them any more. The
+// others wait.
+func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error) {
+	list := make([]*space.Entry, len(calls))
+	for i, c := range calls {
+		list[i] = c.Entry
+	}
+	sys := &System{Atomic: ex.desc.Traits.Atomic}
+	var left map[object.ID]string
+	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		left, err = t.Beneath(ex.x.Name, list, sys.whereNow)
+		return err
+	})
+	if err != nil || len(left) == 0 {
+		return calls, err
+	}
+	var ready []*Call
+	var waiting []*space.Entry
+	for _, c := range calls {
+		dn := left[c.Entry.ID]
+		if dn == "" {
+			ready = append(ready, c)
+			continue
+		}
+		c.each(func(p *space.Pending) {
+			p.State, p.Fault = space.Waiting, string(connector.ContainerDelete)+": "+dn+" lies in it"
+		})
+		ex.rep.count("waiting-until-empty", 1)
+		waiting = append(waiting, c.Entry)
+	}
+	return ready, ex.keep(ctx, waiting, nil)
 }
 
 func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
@@ -269,11 +335,30 @@ func (s *System) called(e *space.Entry, byDN bool) (string, bool) {
 	if !byDN {
 		return e.Anchor, e.Anchor != ""
 	}
-	dn := e.DN
-	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
-		dn = p.Want.First().Text()
-	}
+	dn := s.dnNow(e)
 	return dn, dn != ""
+}
+
+// whereNow is where an entry lies in the system, "" if it is not there.
+func (s *System) whereNow(e *space.Entry) string {
+	p := e.PendingOf(space.Account, object.ID{})
+	switch {
+	case p != nil && s.there(p):
+		if len(p.Want) == 0 {
+			return ""
+		}
+	case e.Stub, !e.Seen, !e.Missing.IsZero():
+		return ""
+	}
+	return s.dnNow(e)
+}
+
+// dnNow is an entry's DN, as it is after a rename that was carried out.
+func (s *System) dnNow(e *space.Entry) string {
+	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
+		return p.Want.First().Text()
+	}
+	return e.DN
 }
 
 // send sends calls, a small batch at a time, each marked as handed over in a

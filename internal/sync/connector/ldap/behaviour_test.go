@@ -109,7 +109,7 @@ func TestRefusals(t *testing.T) {
 			{"a reference that is no DN", update(g, mod(0, "member", object.Reference("nobody"))), connector.InvalidReference},
 			{"naming attribute", update(all[0], mod(0, "uid", str("x"))), connector.NamingAttribute},
 			{"last member", update(g, mod(0, "member")), connector.SchemaViolation},
-			{"container", connector.Change{Verb: connector.Remove, Type: "person", DN: people}, ldap.ContainerDelete},
+			{"container", connector.Change{Verb: connector.Remove, Type: "person", DN: people}, connector.ContainerDelete},
 			{"rename taken", rename(all[0], "uid=p1,"+inner), connector.ExistingObject},
 			{"rename to nowhere", rename(all[0], "uid=p0,ou=none,"+suffix), connector.NoParent},
 			{"rename to no DN", rename(all[0], "p0"), connector.InvalidDN},

@@ -27,9 +27,6 @@ import (
 	"muster/internal/sync/connector"
 )
 
-// ContainerDelete is MIM's name for the refusal to delete what has children.
-const ContainerDelete problem.Code = "unsupported-container-delete"
-
 var errClosed = errors.New("the connection is closed")
 
 // conn is an open connection: what every directory can do. What only some can

@@ -55,7 +55,7 @@ var codes = map[uint16]problem.Code{
 	ldap3.LDAPResultConfidentialityRequired:   connector.EncryptionNotEnabled,
 	ldap3.LDAPResultStrongAuthRequired:        connector.EncryptionNotEnabled,
 	ldap3.LDAPResultNotAllowedOnRDN:           connector.NamingAttribute,
-	ldap3.LDAPResultNotAllowedOnNonLeaf:       ContainerDelete,
+	ldap3.LDAPResultNotAllowedOnNonLeaf:       connector.ContainerDelete,
 }
 
 // refusal turns the server's answer to a change into a *Refusal.
