@@ -23,6 +23,20 @@ func (r rdn) has(name string) bool {
 	return false
 }
 
+// Naming returns the values that a DN's first component gives its object, by
+// attribute in lower case; nil for what is no DN.
+func Naming(dn string) map[string]string {
+	parts, err := parseDN(dn)
+	if err != nil || len(parts) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for _, p := range parts[0] {
+		out[strings.ToLower(p.name)] = p.value
+	}
+	return out
+}
+
 var errDN = errors.New("this is not a DN")
 
 // parseDN reads a DN as RFC 4514 writes it; semicolons separate as well, as

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"muster/internal/base/expr"
 	"muster/internal/base/object"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/space"
@@ -149,12 +150,14 @@ func (s *System) addWithRefs(e *space.Entry) (*Call, string) {
 	return c, ""
 }
 
-// values makes the call that sets the account's values.
+// values makes the call that sets the account's values, but for those that its
+// rename will set.
 func (s *System) values(e *space.Entry) *Call {
 	c := s.at(connector.Update, e)
+	name := renamedTo(e)
 	for i := range e.Pending {
 		p := &e.Pending[i]
-		if p.Name[0] != '@' && p.Target.IsZero() && due(p) {
+		if isValue(p) && due(p) && !name.gives(p) {
 			c.Change.Mods = append(c.Change.Mods, connector.Mod{Name: p.Name, Values: p.Want})
 			c.carry(p)
 		}
@@ -173,7 +176,37 @@ func (s *System) rename(e *space.Entry) *Call {
 	c := s.at(connector.Rename, e)
 	c.Change.NewDN = p.Want.First().Text()
 	c.carry(p)
+	name := renamedTo(e)
+	for i := range e.Pending {
+		if v := &e.Pending[i]; isValue(v) && due(v) && name.gives(v) {
+			c.carry(v)
+		}
+	}
 	return c
+}
+
+// isValue reports that the change is of a value, not of the account, its name
+// or a reference.
+func isValue(p *space.Pending) bool { return p.Name[0] != '@' && p.Target.IsZero() }
+
+// rdnValues are the values that the first component of a name gives its object, by
+// attribute. A rename
+// sets them itself, and a directory refuses to have them set beside it (RFC
+// 4511 §4.6, §4.9).
+type rdnValues map[string]string
+
+// renamedTo returns what the rename that is to be sent will set.
+func renamedTo(e *space.Entry) rdnValues {
+	p := e.PendingOf(space.Name, object.ID{})
+	if p == nil || !due(p) {
+		return nil
+	}
+	return expr.Naming(p.Want.First().Text())
+}
+
+func (n rdnValues) gives(p *space.Pending) bool {
+	v, ok := n[strings.ToLower(p.Name)]
+	return ok && len(p.Want) == 1 && p.Want[0].String() == v
 }
 
 // refs makes the call that adds, or removes, references of the account whose
