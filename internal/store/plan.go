@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -122,12 +123,17 @@ type Encoded struct {
 	body []byte
 }
 
+// encoder is the memory in which a unit is encoded.
+type encoder struct{ whole, hashed []byte }
+
+var encoders = sync.Pool{New: func() any { return &encoder{} }}
+
 // Encode encodes a unit. It may be called by many at the same time.
 func Encode(u *engine.Unit) Encoded {
-	b := make([]byte, 0, 2048)
-	b = u.AppendCanonical(b)
-	h := engine.HashOf(b)
-	return Encoded{Hash: h, body: bytes.Clone(u.Append(b[:0]))}
+	s := encoders.Get().(*encoder) //nolint:forcetypeassert,errcheck // nothing else is put there
+	defer encoders.Put(s)
+	s.whole, s.hashed = u.AppendWith(s.whole[:0], s.hashed[:0])
+	return Encoded{Hash: engine.HashOf(s.hashed), body: bytes.Clone(s.whole)}
 }
 
 // Add adds a unit and returns where it is.

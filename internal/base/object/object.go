@@ -4,6 +4,7 @@
 package object
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -27,7 +28,7 @@ func (id ID) String() string {
 }
 
 // Compare orders ids by their bytes.
-func (id ID) Compare(other ID) int { return strings.Compare(string(id[:]), string(other[:])) }
+func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 
 // ParseID reads what ID.String wrote.
 func ParseID(s string) (ID, error) {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 
 	"muster/internal/base/object"
@@ -39,11 +38,16 @@ type edge struct {
 }
 
 func (a edge) compare(b edge) int {
-	return cmp.Or(compareText(a.name, b.name), a.target.Compare(b.target))
+	if a.name != b.name {
+		return compareText(a.name, b.name)
+	}
+	return a.target.Compare(b.target)
 }
 
 func sortEdges(es []edge) []edge {
-	slices.SortStableFunc(es, edge.compare)
+	if !slices.IsSortedFunc(es, edge.compare) {
+		slices.SortStableFunc(es, edge.compare)
+	}
 	return slices.CompactFunc(es, func(a, b edge) bool { return a.compare(b) == 0 })
 }
 
@@ -266,7 +270,9 @@ func (w *worker) outflows(h *hub, p *picture, a *account, rs []*rules.Outbound, 
 			}
 		}
 	}
-	slices.SortStableFunc(a.values, func(x, y wantValue) int { return compareText(x.name, y.name) })
+	if byName := func(x, y wantValue) int { return compareText(x.name, y.name) }; !slices.IsSortedFunc(a.values, byName) {
+		slices.SortStableFunc(a.values, byName)
+	}
 	a.values = slices.CompactFunc(a.values, func(x, y wantValue) bool { return x.name == y.name })
 	a.refs = sortEdges(a.refs)
 }
@@ -340,8 +346,8 @@ func (w *worker) notPrecedent(p *picture, r *rules.Outbound, f *rules.Outflow) b
 	if f.OwnRank < 0 {
 		return false
 	}
-	o, rank, ok := p.origin(f.From)
-	return ok && o.Connector != r.Connector && rank > f.OwnRank
+	from := p.source(f.From)
+	return from != nil && from.connector() != r.Connector && w.rank(from, f.From) > f.OwnRank
 }
 
 // outRefs decides the account's references: an edge is wanted once both ends

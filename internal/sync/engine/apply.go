@@ -99,15 +99,18 @@ func Apply(v View, u *Unit, s Stamp) (*Effect, error) {
 		a.now = &next
 	}
 	origins := u.Origins
-	for i := range u.Changes {
-		c := &u.Changes[i]
-		var o metaverse.Origin
-		if c.HasOrigin() {
-			o, origins = origins[0], origins[1:]
-		}
-		if err := a.change(c, o); err != nil {
+	for cs := u.Changes; len(cs) > 0; {
+		n := 1
+		if cs[0].HasOrigin() {
+			n = alike(cs)
+			if err := a.setValue(cs[:n], origins[n-1]); err != nil {
+				return nil, err
+			}
+			origins = origins[n:]
+		} else if err := a.change(&cs[0]); err != nil {
 			return nil, err
 		}
+		cs = cs[n:]
 	}
 	return a.finish(), nil
 }
@@ -130,13 +133,14 @@ type applier struct {
 	added   map[string]bool
 }
 
-func (a *applier) change(c *Change, o metaverse.Origin) error {
+func (a *applier) change(c *Change) error {
 	switch c.Op {
 	case Birth:
 		if a.was != nil {
 			return a.broken("the object is there already")
 		}
 		a.now = &metaverse.Object{ID: a.u.Object, Type: c.Name, Founder: c.After.First().Text(), Version: 1}
+		a.now.Attrs, a.now.Origins = make(object.Attrs, 0, len(a.u.Origins)), make([]metaverse.Origin, 0, len(a.u.Origins))
 		a.e.Born = true
 		return nil
 	case Death:
@@ -150,14 +154,7 @@ func (a *applier) change(c *Change, o metaverse.Origin) error {
 		return nil
 	case AddAccount:
 		return a.addAccount(c)
-	default: // the rest are values
-	}
-	if c.Connector == "" {
-		if a.now == nil {
-			return a.broken("a value for an object that is not there")
-		}
-		a.setValue(c, o)
-		return nil
+	default: // the rest concern accounts
 	}
 	if a.entries[c.Connector] == nil {
 		return a.broken("a change of an account that is not there: " + c.Connector)
@@ -173,21 +170,58 @@ func (a *applier) broken(what string) error {
 		Message: fmt.Sprintf("plan %d cannot be applied: %s", a.s.Plan, what), Fix: "run the synchronization again; the object is decided anew"}
 }
 
-func (a *applier) setValue(c *Change, o metaverse.Origin) {
+// alike is how many changes at the beginning give or take references of one
+// attribute; a value is by itself.
+func alike(cs []Change) int {
+	n := 1
+	for cs[0].Op != SetValue && n < len(cs) && cs[n].Op == cs[0].Op && cs[n].Name == cs[0].Name {
+		n++
+	}
+	return n
+}
+
+// setValue sets a value, or gives or takes references of one attribute, in
+// order.
+func (a *applier) setValue(cs []Change, o metaverse.Origin) error {
+	if a.now == nil {
+		return a.broken("a value for an object that is not there")
+	}
 	o.At = a.s.At
-	vs := c.After
-	switch c.Op {
+	vs := cs[0].After
+	switch was := a.now.Attrs.Get(cs[0].Name); cs[0].Op {
 	case AddRef:
-		vs = object.Set(append(slices.Clone(a.now.Attrs.Get(c.Name)), RefTo(c.Target))...)
+		vs = append(make(object.Values, 0, len(was)+len(cs)), was...)
+		for i := range cs {
+			vs = append(vs, RefTo(cs[i].Target))
+		}
+		vs = object.Set(vs...)
 	case DropRef:
-		gone := RefTo(c.Target)
-		vs = slices.DeleteFunc(slices.Clone(a.now.Attrs.Get(c.Name)), func(v object.Value) bool { return v == gone })
+		vs = slices.DeleteFunc(slices.Clone(was), func(v object.Value) bool {
+			_, gone := slices.BinarySearchFunc(cs, refID(v), func(c Change, id object.ID) int { return c.Target.Compare(id) })
+			return gone
+		})
 	default:
 	}
-	p := picture{attrs: a.now.Attrs, origins: a.now.Origins, ranks: make([]int, len(a.now.Attrs))}
-	p.drop(c.Name)
-	p.put(c.Name, vs, o, 0)
-	a.now.Attrs, a.now.Origins = p.attrs, p.origins
+	a.put(cs[0].Name, vs, o)
+	return nil
+}
+
+// put sets an attribute with its origin; no values remove it.
+func (a *applier) put(name string, vs object.Values, o metaverse.Origin) {
+	at := &a.now.Attrs
+	i, n := len(*at), 0
+	for i > 0 && (*at)[i-1].Name >= name {
+		i--
+	}
+	if i < len(*at) && (*at)[i].Name == name {
+		n = 1
+	}
+	if len(vs) == 0 {
+		*at, a.now.Origins = slices.Delete(*at, i, i+n), slices.Delete(a.now.Origins, i, i+n)
+		return
+	}
+	*at = slices.Replace(*at, i, i+n, object.Attr{Name: name, Values: vs})
+	a.now.Origins = slices.Replace(a.now.Origins, i, i+n, o)
 }
 
 // link links an entry; it stays linked whatever scope says where a person

@@ -96,13 +96,16 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 
 // freeName tries the wish and then the candidates.
 func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) (string, error) {
-	u, in := d.uniqueFlow(v, id, typ, w.Attr)
+	var u *rules.Unique
+	var in rules.Input
 	candidate := w.Wish
 	for n := int64(1); n <= maxCandidates; n++ {
-		if n > 1 {
-			if u == nil {
+		if n == 2 {
+			if u, in = d.uniqueFlow(v, id, typ, w.Attr); u == nil {
 				return "", nil
 			}
+		}
+		if n > 1 {
 			var err error
 			if candidate, err = u.Candidate(in, w.Wish, n); err != nil {
 				return "", err
@@ -152,11 +155,11 @@ func (d *Decider) nobodys(v View, key Name, id object.ID) (bool, error) {
 func (d *Decider) uniqueFlow(v View, id object.ID, typ, attr string) (*rules.Unique, rules.Input) {
 	w := &worker{Decider: d, v: v, hubs: map[object.ID]*hub{}}
 	h := &hub{id: id, x: d.life[id], stored: v.Object(id), same: true}
-	p := d.inbound(typ, w.entries(h, free), h.stored, nil)
-	o, _, ok := p.origin(attr)
-	if !ok {
+	from := d.inbound(typ, w.entries(h, free), h.stored, nil, sought).source(attr)
+	if from == nil {
 		return nil, nil
 	}
+	o := from.origin()
 	f := d.set.flow[[2]string{o.Rule, attr}]
 	for _, e := range w.entries(h, free) {
 		if f != nil && e.ID == o.Entry {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"muster/internal/base/object"
-	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -80,13 +79,13 @@ func (l *linker) belongsNoMore(e *space.Entry, x *life) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(rs, func(r *rules.Inbound) bool { return r.To == x.typ }), nil
+	return !slices.ContainsFunc(rs, func(r *inrule) bool { return r.To == x.typ }), nil
 }
 
 // stagesOver reports that a vanished entry is cut: at once where its rule says
 // recall, else when the rule's last stage is reached (LINK-17). The time at which
 // that will be is noted.
-func (l *linker) stagesOver(e *space.Entry, x *life, about []*rules.Inbound) (bool, error) {
+func (l *linker) stagesOver(e *space.Entry, x *life, about []*inrule) (bool, error) {
 	for _, r := range about {
 		if r.To != x.typ {
 			continue
@@ -114,7 +113,7 @@ func (l *linker) stagesOver(e *space.Entry, x *life, about []*rules.Inbound) (bo
 // at once.
 func (d *Decider) recalls(typ string, e *space.Entry) bool {
 	return d.set.governed[[2]string{typ, e.Connector}] ||
-		slices.ContainsFunc(d.set.inbound[[2]string{e.Connector, e.Type}], func(r *rules.Inbound) bool { return r.To == typ && r.Recall })
+		slices.ContainsFunc(d.set.inbound[[2]string{e.Connector, e.Type}], func(r *inrule) bool { return r.To == typ && r.Recall })
 }
 
 // bury ends objects by the rule of their type. It reports whether any ended.

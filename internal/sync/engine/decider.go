@@ -172,27 +172,27 @@ func (d *Decider) typeOf(id object.ID, stored *metaverse.Object, m mode) string 
 // index is the rule set, arranged for the questions that the passes ask.
 type index struct {
 	*rules.Set
-	rank     map[string]int                 // connector → its place in the order
-	inbound  map[[2]string][]*rules.Inbound // by connector and entry type
-	outbound map[string][]*rules.Outbound   // by object type
-	governed map[[2]string]bool             // by object type and connector: a rule decides existence
-	founding map[[2]string]bool             // by object type and connector: a rule projects
-	keys     map[string][]*rules.Attribute  // by type: attributes that joins look up
+	rank     map[string]int                // connector → its place in the order
+	inbound  map[[2]string][]*inrule       // by connector and entry type
+	outbound map[string][]*rules.Outbound  // by object type
+	governed map[[2]string]bool            // by object type and connector: a rule decides existence
+	founding map[[2]string]bool            // by object type and connector: a rule projects
+	keys     map[string][]*rules.Attribute // by type: attributes that joins look up
 	unique   map[string][]*rules.Attribute
 	flow     map[[2]string]*rules.Inflow // by rule and attribute
 	through  map[string]bool             // object types of which some outbound rule reads through a reference
 	systems  map[string][]string         // by object type: connectors that outbound rules speak of, in order
-	arrivals map[*rules.Inflow][]string  // for attributes of equal precedence: what the flow reads
+	feeding  map[string]bool             // object types into which a system feeds whose accounts rules decide
 	bit      map[string]int              // connector → its bit in ends
 	anyRefs  bool
 	folded   map[[3]string]bool // attributes of which the system ignores the case: connector, entry type, attribute
 }
 
 func newIndex(s *rules.Set) *index {
-	x := &index{Set: s, rank: map[string]int{}, inbound: map[[2]string][]*rules.Inbound{},
+	x := &index{Set: s, rank: map[string]int{}, inbound: map[[2]string][]*inrule{},
 		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
 		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
-		through: map[string]bool{}, bit: map[string]int{}, systems: map[string][]string{}, arrivals: map[*rules.Inflow][]string{}}
+		through: map[string]bool{}, bit: map[string]int{}, systems: map[string][]string{}, feeding: map[string]bool{}}
 	x.folded = map[[3]string]bool{}
 	for i, c := range s.Connectors {
 		for _, t := range c.Schema.Types {
@@ -203,16 +203,6 @@ func newIndex(s *rules.Set) *index {
 			}
 		}
 		x.rank[c.Name] = i
-	}
-	for _, r := range s.Inbound {
-		k := [2]string{r.Connector, r.From}
-		x.inbound[k] = append(x.inbound[k], r)
-		if r.Project {
-			x.founding[[2]string{r.To, r.Connector}] = true
-		}
-		for i := range r.Flows {
-			x.addInflow(r, &r.Flows[i])
-		}
 	}
 	for _, r := range s.Outbound {
 		x.addOutbound(r)
@@ -230,20 +220,56 @@ func newIndex(s *rules.Set) *index {
 		slices.SortFunc(x.keys[name], byName)
 		slices.SortFunc(x.unique[name], byName)
 	}
+	x.addInbound()
 	return x
 }
 
-func (x *index) addInflow(r *rules.Inbound, f *rules.Inflow) {
-	x.flow[[2]string{r.Name, f.Attr}] = f
-	t := x.Types[r.To]
-	if t == nil || t.Attributes[f.Attr] == nil || t.Attributes[f.Attr].Mode != rules.Equal {
-		return
+func (x *index) addInbound() {
+	led := map[string][]string{} // by object type: attributes into which flows lead
+	for _, r := range x.Inbound {
+		for i := range r.Flows {
+			led[r.To] = append(led[r.To], r.Flows[i].Attr)
+		}
 	}
-	names := []string{f.Value.Copy()}
-	for _, read := range f.Value.Reads() {
-		names = append(names, read.Attr)
+	for typ, names := range led {
+		slices.Sort(names)
+		led[typ] = slices.Compact(names)
 	}
-	x.arrivals[f] = names
+	for _, r := range x.Inbound {
+		k := [2]string{r.Connector, r.From}
+		ir := &inrule{Inbound: r, flows: make([]inflow, len(r.Flows))}
+		x.inbound[k] = append(x.inbound[k], ir)
+		if r.Project {
+			x.founding[[2]string{r.To, r.Connector}] = true
+		}
+		for typ := range x.outbound {
+			x.feeding[typ] = x.feeding[typ] || x.governed[[2]string{typ, r.Connector}]
+		}
+		for i := range r.Flows {
+			f := &r.Flows[i]
+			place, _ := slices.BinarySearch(led[r.To], f.Attr)
+			ir.flows[i] = x.inflow(r, f, place)
+			x.flow[[2]string{r.Name, f.Attr}] = f
+		}
+	}
+}
+
+func (x *index) inflow(r *rules.Inbound, f *rules.Inflow, place int) inflow {
+	out := inflow{Inflow: f, rule: r, place: place, copied: f.Value.Copy()}
+	if t := x.Types[r.To]; t != nil {
+		out.attr = t.Attributes[f.Attr]
+	}
+	if out.attr == nil {
+		return out
+	}
+	out.sought = out.attr.Key || out.attr.Unique
+	if out.attr.Mode == rules.Equal {
+		out.arrivals = []string{out.copied}
+		for _, read := range f.Value.Reads() {
+			out.arrivals = append(out.arrivals, read.Attr)
+		}
+	}
+	return out
 }
 
 func (x *index) addOutbound(r *rules.Outbound) {

@@ -36,7 +36,7 @@ func (d *Decider) missingSince(typ string, entries []*space.Entry) time.Time {
 func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.Object, base func(skip func(string) bool) *picture, settle func(conn string, wanted bool) bool) (map[string]bool, *picture) {
 	if base == nil {
 		base = func(skip func(string) bool) *picture {
-			p := d.inbound(typ, entries, stored, skip)
+			p := d.inbound(typ, entries, stored, skip, everything)
 			d.givenNames(p, stored)
 			return p
 		}
@@ -75,15 +75,22 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 // feeding reports that some account of a governed system, linked or remembered,
 // feeds the object, so that existence and values depend on one another.
 func (d *Decider) feeding(typ string, entries []*space.Entry, stored *metaverse.Object) bool {
-	return slices.ContainsFunc(entries, func(e *space.Entry) bool {
+	return d.set.feeding[typ] && slices.ContainsFunc(entries, func(e *space.Entry) bool {
 		return d.set.governed[[2]string{typ, e.Connector}] && len(d.set.inbound[[2]string{e.Connector, e.Type}]) > 0
 	}) || stored != nil && slices.ContainsFunc(stored.Origins, func(o metaverse.Origin) bool { return d.set.governed[[2]string{typ, o.Connector}] })
 }
 
-// freePicture is the object's picture as Link sees it: free of holds, with the
-// names already given and wishes where there is none yet.
-func (d *Decider) freePicture(typ string, entries []*space.Entry, stored *metaverse.Object) *picture {
-	_, p := d.wanted(typ, entries, stored, nil, nil)
+// soughtPicture is what Link asks of the object's picture, its join keys and
+// unique names: free of holds, with the names already given and wishes where
+// there is none yet. All else is worked out only where it decides whether an
+// account feeds the object.
+func (d *Decider) soughtPicture(typ string, entries []*space.Entry, stored *metaverse.Object) *picture {
+	if d.feeding(typ, entries, stored) {
+		_, p := d.wanted(typ, entries, stored, nil, nil)
+		return p
+	}
+	p := d.inbound(typ, entries, stored, nil, sought)
+	d.givenNames(p, stored)
 	return p
 }
 

@@ -37,7 +37,7 @@ func Explain(v View, set *rules.Set, now time.Time, id object.ID, attr string) [
 			}
 			for i := range r.Flows {
 				if r.Flows[i].Attr == attr {
-					c := d.explainFlow(e, r, &r.Flows[i])
+					c := d.explainFlow(e, r.Inbound, &r.Flows[i])
 					c.Wins = c.Why == "" && origin.Entry == e.ID && origin.Rule == r.Name
 					out = append(out, c)
 				}

@@ -175,7 +175,7 @@ func (l *linker) loadMatch(o object.ID) error { return l.loadTouched([]object.ID
 
 // joinKeys lists every key by which the entry might ask, in order, with the
 // rules in scope.
-func (l *linker) joinKeys(e *space.Entry) ([]Key, []*rules.Inbound, error) {
+func (l *linker) joinKeys(e *space.Entry) ([]Key, []*inrule, error) {
 	rs, err := l.inScope(e, nil)
 	if err != nil {
 		return nil, nil, err
@@ -184,7 +184,7 @@ func (l *linker) joinKeys(e *space.Entry) ([]Key, []*rules.Inbound, error) {
 	for _, r := range rs {
 		for _, j := range r.Joins {
 			for _, k := range j.Keys {
-				ks, err := l.keysFor(e, r, k)
+				ks, err := l.keysFor(e, r.Inbound, k)
 				if err != nil {
 					return nil, nil, err
 				}
@@ -233,7 +233,7 @@ func (l *linker) rekey(id object.ID, x *life) {
 	x.wish = x.wish[:0]
 	var keys []Key
 	if x.typ != "" && len(l.set.keys[x.typ])+len(l.set.unique[x.typ]) > 0 {
-		p := l.freePicture(x.typ, l.entriesOf(id), stored)
+		p := l.soughtPicture(x.typ, l.entriesOf(id), stored)
 		for _, a := range l.set.keys[x.typ] {
 			for _, v := range l.keyValues(id, a, p) {
 				keys = append(keys, Key{x.typ, a.Name, object.Key(v, a.Folded)})
@@ -293,7 +293,7 @@ func (l *linker) tryJoin(e *space.Entry) (bool, error) {
 	}
 	for _, r := range rs {
 		for _, j := range r.Joins {
-			to, waits, err := l.tryRule(e, r, j)
+			to, waits, err := l.tryRule(e, r.Inbound, j)
 			switch {
 			case err != nil || waits:
 				return false, err
@@ -467,7 +467,7 @@ func (l *linker) mayConnect(e *space.Entry, o object.ID) bool {
 	if !e.Link.IsZero() || !e.Seen || !e.Missing.IsZero() || e.Deleting() || x == nil || x.typ == "" || l.placeTaken(o, e) {
 		return false
 	}
-	return slices.ContainsFunc(l.set.inbound[[2]string{e.Connector, e.Type}], func(r *rules.Inbound) bool { return r.To == x.typ })
+	return slices.ContainsFunc(l.set.inbound[[2]string{e.Connector, e.Type}], func(r *inrule) bool { return r.To == x.typ })
 }
 
 // wantsFreely reports that the object wants an account in the connector, as far

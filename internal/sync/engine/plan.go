@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -55,8 +54,16 @@ type Change struct {
 
 // compare orders changes canonically.
 func (c *Change) compare(d *Change) int {
-	return cmp.Or(strings.Compare(c.Connector, d.Connector), cmp.Compare(c.Op, d.Op),
-		strings.Compare(c.Name, d.Name), c.Target.Compare(d.Target))
+	if c.Connector != d.Connector {
+		return strings.Compare(c.Connector, d.Connector)
+	}
+	if c.Op != d.Op {
+		return int(c.Op) - int(d.Op)
+	}
+	if c.Name != d.Name {
+		return strings.Compare(c.Name, d.Name)
+	}
+	return c.Target.Compare(d.Target)
 }
 
 // append writes the canonical form, which holds no rule, time or internal key.
@@ -108,31 +115,25 @@ type Basis struct {
 	Version int64 // 0: it was not there
 }
 
-// sort puts the changes in canonical order, origins with them.
+// sort puts the changes in canonical order. Those with an origin are in order
+// already, and come first.
 func (u *Unit) sort() {
-	if slices.IsSortedFunc(u.Changes, func(a, b Change) int { return a.compare(&b) }) {
+	compare := func(a, b *Change) int { return a.compare(b) }
+	for i := 1; i < len(u.Changes); i++ {
+		if u.Changes[i-1].compare(&u.Changes[i]) <= 0 {
+			continue
+		}
+		order := make([]*Change, len(u.Changes))
+		for i := range u.Changes {
+			order[i] = &u.Changes[i]
+		}
+		slices.SortStableFunc(order, compare)
+		sorted := make([]Change, len(order))
+		for i, c := range order {
+			sorted[i] = *c
+		}
+		u.Changes = sorted
 		return
-	}
-	type pair struct {
-		c Change
-		o metaverse.Origin
-	}
-	pairs := make([]pair, len(u.Changes))
-	k := 0
-	for i, c := range u.Changes {
-		pairs[i].c = c
-		if c.HasOrigin() {
-			pairs[i].o = u.Origins[k]
-			k++
-		}
-	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return a.c.compare(&b.c) })
-	u.Origins = u.Origins[:0]
-	for i, p := range pairs {
-		u.Changes[i] = p.c
-		if p.c.HasOrigin() {
-			u.Origins = append(u.Origins, p.o)
-		}
 	}
 }
 
@@ -173,16 +174,26 @@ func PlanHash(units []Hash) Hash {
 
 // Append appends the unit whole, as it is stored.
 func (u *Unit) Append(b []byte) []byte {
+	b, _ = u.AppendWith(b, nil)
+	return b
+}
+
+// AppendWith appends the unit whole to b, and to canonical the form that is
+// hashed, which AppendCanonical appends too.
+func (u *Unit) AppendWith(b, canonical []byte) (whole, hashed []byte) {
+	canonical = object.AppendString(append(canonical, u.Object[:]...), u.Type)
 	b = append(b, u.Object[:]...)
 	b = object.AppendString(object.AppendString(b, u.Type), u.Founder)
 	b = appendCount(b, len(u.Changes))
 	k := 0
 	for i := range u.Changes {
 		c := &u.Changes[i]
+		from := len(b)
 		b = c.append(b)
+		canonical = append(canonical, b[from:]...)
 		b = append(object.AppendString(b, c.Rule), flag(c.Shown))
 		if c.HasOrigin() {
-			b = appendOrigin(b, u.Origins[k])
+			b = appendOrigin(b, &u.Origins[k])
 			k++
 		}
 	}
@@ -199,7 +210,7 @@ func (u *Unit) Append(b []byte) []byte {
 	if !u.Due.IsZero() {
 		due = object.Instant(u.Due)
 	}
-	return append(object.AppendValue(b, due), flag(u.Undone))
+	return append(object.AppendValue(b, due), flag(u.Undone)), canonical
 }
 
 func flag(set bool) byte {
@@ -237,7 +248,7 @@ func ReadUnit(r *object.Reader) Unit {
 
 func appendCount(b []byte, n int) []byte { return object.AppendUvarint(b, uint64(n)) }
 
-func appendOrigin(b []byte, o metaverse.Origin) []byte {
+func appendOrigin(b []byte, o *metaverse.Origin) []byte {
 	b = object.AppendString(b, o.Connector)
 	b = append(b, o.Entry[:]...)
 	b = object.AppendString(b, o.Anchor)

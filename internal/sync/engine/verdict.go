@@ -15,17 +15,30 @@ import (
 func (w *worker) changes(h *hub, m mode) *Unit {
 	u := &Unit{Object: h.id, Type: w.typeForSystems(h, m)}
 	alive := w.hubType(h, m) != ""
+	accounts := w.accounts(h, m)
+	n := 4
+	if alive {
+		n += len(w.picture(h, m).attrs)
+	}
+	for _, a := range accounts {
+		n += len(a.values) + len(a.refs)
+	}
+	u.Changes = make([]Change, 0, n)
 	w.lifeChanges(h, u, alive)
 	if h.stored != nil {
 		u.Founder = h.stored.Founder
 	}
-	w.linkChanges(h, u, m)
 	if alive {
 		w.valueChanges(h, u, w.picture(h, m))
 	}
-	for _, a := range w.accounts(h, m) {
+	links := w.linkChanges(h, m)
+	for _, a := range accounts {
+		for len(links) > 0 && links[0].Connector <= a.rule.Connector {
+			u.Changes, links = append(u.Changes, links[0]), links[1:]
+		}
 		w.accountChanges(u, a)
 	}
+	u.Changes = append(u.Changes, links...)
 	u.sort()
 	return u
 }
@@ -40,15 +53,15 @@ func (w *worker) lifeChanges(h *hub, u *Unit, alive bool) {
 	}
 }
 
-// linkChanges lists entries that come or go. A link that moves from one object
-// to another is a change of the one that gets it.
-func (w *worker) linkChanges(h *hub, u *Unit, m mode) {
+// linkChanges lists entries that come or go, in canonical order. A link that
+// moves from one object to another is a change of the one that gets it.
+func (w *worker) linkChanges(h *hub, m mode) (links []Change) {
 	if h.x == nil {
-		return
+		return nil
 	}
 	for _, e := range w.v.EntriesOf(h.id) {
 		if w.linkOf(e.ID, e.Link, m).IsZero() {
-			u.Changes = append(u.Changes, Change{Op: Unlink, Connector: e.Connector, Name: anchorOf(e), Target: e.ID})
+			links = append(links, Change{Op: Unlink, Connector: e.Connector, Name: anchorOf(e), Target: e.ID})
 		}
 	}
 	for _, e := range w.entries(h, m) {
@@ -57,31 +70,36 @@ func (w *worker) linkChanges(h *hub, u *Unit, m mode) {
 			if !e.Link.IsZero() {
 				c.Before = object.Values{RefTo(e.Link)}
 			}
-			u.Changes = append(u.Changes, c)
+			links = append(links, c)
 		}
 	}
+	if len(links) > 1 {
+		slices.SortStableFunc(links, func(a, b Change) int { return a.compare(&b) })
+	}
+	return links
 }
 
 // anchorOf names an entry in plans: by its anchor, which an account that was
 // never sent does not have.
 func anchorOf(e *space.Entry) string { return e.Anchor }
 
-// valueChanges compares the metaverse object.
+// valueChanges compares the metaverse object: values come first, then
+// references, as they stand in the canonical order.
 func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 	var before object.Attrs
 	if h.stored != nil {
 		before = h.stored.Attrs
 	}
-	for _, c := range object.Diff(before, p.attrs) {
-		o, _, ok := p.origin(c.Name)
-		if !ok && h.stored != nil {
-			o, _ = h.stored.Origin(c.Name)
-			o.Kept = false
-		}
-		if firstKind(c) == object.Ref {
-			refChanges(u, AddRef, DropRef, "", c, o)
+	diff := object.Diff(before, p.attrs)
+	u.Origins = make([]metaverse.Origin, 0, len(diff))
+	refs := 0
+	for i := range diff {
+		c := &diff[i]
+		if firstKind(*c) == object.Ref {
+			refs++
 			continue
 		}
+		o := w.originOf(h, p, c.Name)
 		u.Changes = append(u.Changes, Change{Op: SetValue, Name: c.Name, Before: c.Before, After: c.After, Rule: o.Rule})
 		u.Origins = append(u.Origins, o)
 		for _, claim := range w.newClaims(h) { // claimed with the value that holds it (CLAIM-7)
@@ -90,6 +108,26 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 			}
 		}
 	}
+	for _, op := range [...]Op{AddRef, DropRef} {
+		for i := 0; refs > 0 && i < len(diff); i++ {
+			if firstKind(diff[i]) == object.Ref {
+				refChanges(u, op, diff[i], w.originOf(h, p, diff[i].Name))
+			}
+		}
+	}
+}
+
+// originOf says where the attribute's change comes from: its value, or the one
+// that goes.
+func (w *worker) originOf(h *hub, p *picture, name string) (o metaverse.Origin) {
+	if from := p.source(name); from != nil {
+		return from.origin()
+	}
+	if h.stored != nil {
+		o, _ = h.stored.Origin(name)
+		o.Kept = false
+	}
+	return o
 }
 
 func (w *worker) newClaims(h *hub) []metaverse.Claim {
@@ -106,22 +144,25 @@ func firstKind(c object.Change) object.Kind {
 	return c.After.First().Kind()
 }
 
-// refChanges turns two reference sets into changes of single references.
-func refChanges(u *Unit, add, drop Op, conn string, c object.Change, o metaverse.Origin) {
-	a, b := c.Before, c.After
-	for len(a) > 0 || len(b) > 0 {
-		switch {
-		case len(b) == 0 || len(a) > 0 && a[0].Compare(b[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: drop, Connector: conn, Name: c.Name, Target: refID(a[0]), Before: space.Present, Rule: o.Rule})
-			u.Origins = append(u.Origins, o)
-			a = a[1:]
-		case len(a) == 0 || b[0].Compare(a[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: add, Connector: conn, Name: c.Name, Target: refID(b[0]), After: space.Present, Rule: o.Rule})
-			u.Origins = append(u.Origins, o)
+// refChanges turns two reference sets into changes of single references: those
+// that come or those that go.
+func refChanges(u *Unit, op Op, c object.Change, o metaverse.Origin) {
+	a, b := c.After, c.Before
+	x := Change{Op: op, Name: c.Name, After: space.Present, Rule: o.Rule}
+	if op == DropRef {
+		a, b = b, a
+		x.Before, x.After = space.Present, nil
+	}
+	for _, v := range a { // both in order
+		for len(b) > 0 && b[0].Compare(v) < 0 {
 			b = b[1:]
-		default:
-			a, b = a[1:], b[1:]
 		}
+		if len(b) > 0 && b[0] == v {
+			continue
+		}
+		x.Target = refID(v)
+		u.Changes = append(u.Changes, x)
+		u.Origins = append(u.Origins, o)
 	}
 }
 
@@ -138,34 +179,54 @@ func (w *worker) accountChanges(u *Unit, a *account) {
 	if !a.exists || a.still {
 		return
 	}
-	for _, v := range a.values {
-		c := Change{Op: SetAccount, Connector: conn, Name: v.name, Before: a.is(v.name), After: v.values, Rule: v.rule}
-		switch {
-		case v.initial:
-			c.Op, c.Before = SetInitial, nil
-		case v.name == space.Name && sameDN(c.Before, c.After):
-			continue
-		case v.name == space.Name:
-			c.Op = Rename
-		}
-		if !space.SameValues(c.Before, c.After, w.set.folded[[3]string{conn, a.rule.To, v.name}]) {
-			u.Changes = append(u.Changes, c)
+	for _, op := range [...]Op{Rename, SetAccount, SetInitial} {
+		for i := range a.values {
+			w.accountValue(u, a, &a.values[i], op)
 		}
 	}
-	was, want := a.refsNow, a.refs
-	for len(was) > 0 || len(want) > 0 {
-		switch {
-		case len(want) == 0 || len(was) > 0 && was[0].compare(want[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: DropAccountRef, Connector: conn, Name: was[0].name, Target: was[0].target, Before: space.Present,
-				Rule: was[0].rule, Shown: has(a.shown, was[0])})
-			was = was[1:]
-		case len(was) == 0 || want[0].compare(was[0]) < 0:
-			u.Changes = append(u.Changes, Change{Op: AddAccountRef, Connector: conn, Name: want[0].name, Target: want[0].target, After: space.Present,
-				Rule: want[0].rule, Shown: has(a.shown, want[0])})
-			want = want[1:]
-		default:
-			was, want = was[1:], want[1:]
+	a.refChanges(u, AddAccountRef)
+	a.refChanges(u, DropAccountRef)
+}
+
+// accountValue adds the change of one value, if it is of the kind op.
+func (w *worker) accountValue(u *Unit, a *account, v *wantValue, op Op) {
+	is := SetAccount
+	switch {
+	case v.initial:
+		is = SetInitial
+	case v.name == space.Name:
+		is = Rename
+	}
+	if is != op {
+		return
+	}
+	var before object.Values
+	if !v.initial {
+		before = a.is(v.name)
+	}
+	if is == Rename && sameDN(before, v.values) || space.SameValues(before, v.values, w.set.folded[[3]string{a.rule.Connector, a.rule.To, v.name}]) {
+		return
+	}
+	u.Changes = append(u.Changes, Change{Op: op, Connector: a.rule.Connector, Name: v.name, Before: before, After: v.values, Rule: v.rule})
+}
+
+// refChanges adds the references that come or those that go.
+func (a *account) refChanges(u *Unit, op Op) {
+	x := Change{Op: op, Connector: a.rule.Connector, After: space.Present}
+	now, then := a.refs, a.refsNow
+	if op == DropAccountRef {
+		now, then = then, now
+		x.Before, x.After = space.Present, nil
+	}
+	for _, r := range now { // both in order
+		for len(then) > 0 && then[0].compare(r) < 0 {
+			then = then[1:]
 		}
+		if len(then) > 0 && then[0].compare(r) == 0 {
+			continue
+		}
+		x.Name, x.Target, x.Rule, x.Shown = r.name, r.target, r.rule, has(a.shown, r)
+		u.Changes = append(u.Changes, x)
 	}
 }
 
@@ -234,7 +295,7 @@ func (w *worker) newOrigins(h *hub) []NewOrigin {
 	var out []NewOrigin
 	for i, a := range p.attrs {
 		was, ok := h.stored.Origin(a.Name)
-		now := p.origins[i]
+		now := p.from[i].origin()
 		if !ok || now.Connector == "" || !h.stored.Attrs.Get(a.Name).Equal(a.Values) ||
 			was.Entry == now.Entry && was.Rule == now.Rule && was.Kept == now.Kept && was.Anchor == now.Anchor {
 			continue

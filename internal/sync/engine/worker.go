@@ -156,7 +156,7 @@ func (w *worker) paint(h *hub, m mode) *picture {
 	}
 	entries := w.entries(h, m)
 	base := func(skip func(string) bool) *picture {
-		p := w.inbound(typ, entries, h.stored, skip)
+		p := w.inbound(typ, entries, h.stored, skip, everything)
 		w.giveNames(p, h.id, h.stored)
 		w.translate(p, m)
 		if m == held {
@@ -185,12 +185,9 @@ func (w *worker) paint(h *hub, m mode) *picture {
 
 // accepted is the picture as it was accepted last.
 func (d *Decider) accepted(o *metaverse.Object) *picture {
-	p := &picture{attrs: o.Attrs, origins: o.Origins}
-	p.ranks = make([]int, len(p.attrs))
-	for i := range p.ranks {
-		if i < len(p.origins) {
-			p.ranks[i] = d.rankOf(p.origins[i], p.attrs[i].Name)
-		}
+	p := &picture{attrs: o.Attrs, from: make([]source, len(o.Attrs))}
+	for i := range min(len(o.Attrs), len(o.Origins)) {
+		p.from[i].stored = &o.Origins[i]
 	}
 	return p
 }
@@ -222,7 +219,7 @@ func presence(b bool) object.Values {
 func (w *worker) translate(p *picture, m mode) {
 	for i := 0; i < len(p.attrs); {
 		vs := p.attrs[i].Values
-		if vs.First().Kind() != object.Ref || p.origins[i].Kept {
+		if vs.First().Kind() != object.Ref || p.from[i].kept() {
 			i++
 			continue
 		}
@@ -270,13 +267,15 @@ func (w *worker) holdValue(h *hub, p, fp *picture, hd *Hold) {
 		return
 	}
 	var vs object.Values
-	var o metaverse.Origin
+	var from source
 	if !hd.AtValue && h.stored != nil {
 		vs = h.stored.Attrs.Get(name)
-		o, _ = h.stored.Origin(name)
+		if o, ok := h.stored.Origin(name); ok {
+			from.stored = &o
+		}
 	}
 	p.drop(name)
-	p.put(name, hd.stays(vs), o, w.rankOf(o, name))
+	p.put(name, hd.stays(vs), from)
 }
 
 // holdRef holds one reference; nothing can name who is not there.
@@ -288,13 +287,16 @@ func (w *worker) holdRef(h *hub, p, fp *picture, hd *Hold) {
 	is := h.stored != nil && h.stored.Attrs.Get(name).Has(ref)
 	stays := len(hd.stays(presence(is))) > 0 &&
 		w.alive(hd.Target.Ref, held, func() bool { return w.v.Object(hd.Target.Ref) != nil })
-	o, rank, _ := p.origin(name)
+	var from source
+	if is := p.source(name); is != nil {
+		from = *is
+	}
 	vs := slices.DeleteFunc(slices.Clone(p.attrs.Get(name)), func(v object.Value) bool { return v == ref })
 	if stays {
 		vs = object.Set(append(vs, ref)...)
 	}
 	p.drop(name)
-	p.put(name, vs, o, rank)
+	p.put(name, vs, from)
 }
 
 // account returns the entry that is the object's account in the connector.

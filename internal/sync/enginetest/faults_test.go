@@ -35,7 +35,7 @@ var faults = []fault{
 	{long: true, what: "a link moves to a held object (HOLD-16)", file: "hold.go", old: "|| !to.IsZero() && b.stands(b.v, to) {", new: "{"},
 	{long: true, what: "who gave his place does not get it back (HOLD-16)", file: "hold.go", old: "if !gave || e.Link.IsZero()", new: "if !gave || true || e.Link.IsZero()", histories: 1000},
 	{long: true, what: "null does not keep lower ranks out (FLOW-10)", file: "inbound.go", old: "if res.Outcome == rules.None ||", new: "if res.Outcome != rules.Some ||"},
-	{long: true, what: "the oldest value wins (FLOW-5)", file: "inbound.go", old: "y.at.Compare(x.at)", new: "x.at.Compare(y.at)"},
+	{long: true, what: "the oldest value wins (FLOW-5)", file: "inbound.go", old: "y.at().Compare(x.at())", new: "x.at().Compare(y.at())"},
 	{long: true, what: "nothing is kept (FLOW-14)", file: "inbound.go", old: "f == nil || !f.Keep ||", new: "f == nil || f.Keep ||"},
 	{long: true, what: "an account bears a name alone (CLAIM-9)", file: "claim.go", old: "if len(bearers) == 0 {", new: "if len(bearers) >= 0 {"},
 	{long: true, what: "the newborn claim first (CLAIM-5)", file: "claim.go", old: "case newA:\n\t\treturn 1", new: "case newA:\n\t\treturn -1", histories: 1000},
@@ -53,7 +53,7 @@ var faults = []fault{
 	{long: true, what: "a person's link is like any other (LINK-26)", file: "apply.go", old: "To: a.u.Object, Explicit: word})", new: "To: a.u.Object})", histories: 1000},
 	{long: true, what: "holds outlive their object (HOLD-24)", file: "apply.go", old: "a.e.Holds = append(a.e.Holds, h)", new: "_ = h"},
 	{long: true, what: "a new account takes the id of an old one", file: "apply.go", old: "if a.v.Entry(id) == nil {", new: "if true {"},
-	{long: true, what: "a unit does not wait for whom its references name (ACC-5)", file: "apply.go", old: "case AddRef, AddAccountRef:\n\t\t\tw.rest(o, c.Target)", new: "case AddRef, AddAccountRef:"},
+	{long: true, what: "a unit does not wait for whom its references name (ACC-5)", file: "marks.go", old: "case AddRef, AddAccountRef:\n\t\t\tw.rest(o, c.Target)", new: "case AddRef, AddAccountRef:"},
 }
 
 // TestPlantedFaultsAreCaught builds the comparison with one fault at a time and
