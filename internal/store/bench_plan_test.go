@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/rules"
@@ -31,7 +32,7 @@ func TestBenchAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.SetIndexes(Indexes{Keys: map[rules.Spot]bool{{Type: "person", Attr: "employeeID"}: false}, Search: []string{"displayName", "mail"}})
+	s.SetIndexes(layout.Indexes{Keys: map[rules.Spot]bool{{Type: "person", Attr: "employeeID"}: false}, Search: []string{"displayName", "mail"}})
 	imp, _ := benchImport(t, s, path)
 	begin := time.Now()
 	w, err := s.NewPlan(ctx, Plan{Kind: "sync"})

@@ -18,6 +18,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"muster/internal/base/object"
+	"muster/internal/store/staging"
 )
 
 var benchColumns = []string{"city", "company", "costCenter", "country", "department", "displayName", "employeeID", "employeeType",
@@ -189,10 +190,10 @@ var benchSchema = func() object.Schema {
 	return s
 }()
 
-func benchImport(t testing.TB, s *Store, path string) (time.Duration, Stats) {
+func benchImport(t testing.TB, s *Store, path string) (time.Duration, staging.Stats) {
 	ctx := context.Background()
 	begin := time.Now()
-	m, err := s.BeginImport(ctx, "hr", ImportOptions{Full: true, Schema: benchSchema, At: time.Now()})
+	m, err := s.BeginImport(ctx, "hr", staging.Options{Full: true, Schema: benchSchema, At: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

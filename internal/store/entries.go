@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/sync/space"
 )
 
@@ -17,7 +18,7 @@ func (t *Tx) entriesOf(ids []object.ID) (map[object.ID]*space.Entry, error) {
 
 // entriesKeyed reads the entries with the ids, and says where they are.
 func (t *Tx) entriesKeyed(ids []object.ID) (map[object.ID]*space.Entry, map[object.ID]int64, error) {
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -25,7 +26,7 @@ func (t *Tx) entriesKeyed(ids []object.ID) (map[object.ID]*space.Entry, map[obje
 	if err != nil || len(again) == 0 {
 		return out, keys, err
 	}
-	fresh, err := t.uncached(entryIDs, again)
+	fresh, err := t.uncached(layout.EntryIDs, again)
 	if err != nil || len(fresh) == 0 {
 		return out, keys, err
 	}
@@ -70,7 +71,7 @@ func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
 	for len(keys) > 0 {
 		some := keys[:min(len(keys), 1000)]
 		keys = keys[len(some):]
-		rows, err := t.rowsOf(some)
+		rows, err := t.rows.RowsOf(some)
 		if err != nil {
 			return nil, err
 		}
@@ -83,29 +84,29 @@ func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
 
 // assemble makes entries of rows: with references, links, names and what is
 // on its way.
-func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
+func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) error {
 	var edged, named, all []int64
 	for k, w := range rows {
 		all = append(all, k)
-		if w.flags&rowEdges != 0 {
+		if w.Flags&layout.RowEdges != 0 {
 			edged = append(edged, k)
 		}
-		if w.flags&rowNamed != 0 {
+		if w.Flags&layout.RowNamed != 0 {
 			named = append(named, k)
 		}
 		e := t.head(w)
 		var err error
-		if e.Image, err = t.bag(w.image); err != nil {
+		if e.Image, err = t.rows.Bag(w.Image); err != nil {
 			return err
 		}
-		if err := t.extra(e, w.extra); err != nil {
+		if err := t.extra(e, w.Extra); err != nil {
 			return err
 		}
 		out[k] = e
 	}
 	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
 		for k, w := range rows {
-			put(w.id, k)
+			put(w.ID, k)
 		}
 	})
 	slices.Sort(all)
@@ -133,15 +134,15 @@ func (t *Tx) assemble(rows map[int64]*row, out map[int64]*space.Entry) error {
 }
 
 func (t *Tx) extra(e *space.Entry, s string) error {
-	arrived, initial, err := t.readExtra(s)
+	arrived, initial, err := t.rows.ReadExtra(s)
 	if err != nil {
 		return err
 	}
 	for _, a := range arrived {
-		e.Arrived = append(e.Arrived, space.Arrival{Name: t.name(a.attr), At: a.at})
+		e.Arrived = append(e.Arrived, space.Arrival{Name: t.rows.Name(a.Attr), At: a.At})
 	}
 	if initial != "" {
-		e.Initial, err = t.bag(initial)
+		e.Initial, err = t.rows.Bag(initial)
 	}
 	return err
 }
@@ -153,25 +154,25 @@ func (t *Tx) addEdgeValues(edged []int64, out map[int64]*space.Entry) error {
 	}
 	slices.Sort(edged)
 	prefixes := keyPrefixesOf(edged)
-	var edges []edge
-	err := t.sets.Find(edgesOut, prefixes, func(_ int, rec []byte) {
-		edges = append(edges, edge{from: u64(rec), attr: u32(rec[8:]), to: u64(rec[12:])})
+	var edges []layout.Edge
+	err := t.sets.Find(layout.EdgesOut, prefixes, func(_ int, rec []byte) {
+		edges = append(edges, layout.Edge{From: layout.U64(rec), Attr: layout.U32(rec[8:]), To: layout.U64(rec[12:])})
 	})
 	if err != nil {
 		return err
 	}
 	targets := make([]int64, len(edges))
 	for i := range edges {
-		targets[i] = edges[i].to
+		targets[i] = edges[i].To
 	}
-	ids, err := t.entryIDsOf(targets)
+	ids, err := t.rows.EntryIDsOf(targets)
 	if err != nil {
 		return err
 	}
 	// Those of one attribute of one entry become neighbours; a set of one run
 	// has them so already.
-	order := func(a, b edge) int {
-		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.attr, b.attr))
+	order := func(a, b layout.Edge) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Attr, b.Attr))
 	}
 	if !slices.IsSortedFunc(edges, order) {
 		slices.SortStableFunc(edges, order)
@@ -180,14 +181,14 @@ func (t *Tx) addEdgeValues(edged []int64, out map[int64]*space.Entry) error {
 	for len(edges) > 0 {
 		n, from := 0, len(values)
 		for ; n < len(edges) && order(edges[n], edges[0]) == 0; n++ {
-			if id, ok := ids[edges[n].to]; ok {
+			if id, ok := ids[edges[n].To]; ok {
 				text = append(text, id[:]...)
 				ref := text[len(text)-16:]
 				values = append(values, object.Reference(unsafe.String(unsafe.SliceData(ref), 16)))
 			}
 		}
 		if len(values) > from {
-			out[edges[0].from].Image.Put(t.name(edges[0].attr), object.Set(values[from:len(values):len(values)]...))
+			out[edges[0].From].Image.Put(t.rows.Name(edges[0].Attr), object.Set(values[from:len(values):len(values)]...))
 		}
 		edges = edges[n:]
 	}
@@ -195,12 +196,12 @@ func (t *Tx) addEdgeValues(edged []int64, out map[int64]*space.Entry) error {
 }
 
 // addNames makes DNs of parents and RDNs.
-func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.Entry) error {
+func (t *Tx) addNames(rows map[int64]*layout.Row, named []int64, out map[int64]*space.Entry) error {
 	if len(named) == 0 {
 		return nil
 	}
 	if t.dns == nil {
-		t.dns = map[int64]*row{}
+		t.dns = map[int64]*layout.Row{}
 	}
 	need := named
 	for len(need) > 0 { // a level of parents at a time
@@ -210,15 +211,15 @@ func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.E
 			if w == nil {
 				w = t.dns[k]
 			}
-			if w == nil || w.parent == 0 || rows[w.parent] != nil {
+			if w == nil || w.Parent == 0 || rows[w.Parent] != nil {
 				continue
 			}
-			if _, ok := t.dns[w.parent]; !ok {
-				t.dns[w.parent] = nil
-				up = append(up, w.parent)
+			if _, ok := t.dns[w.Parent]; !ok {
+				t.dns[w.Parent] = nil
+				up = append(up, w.Parent)
 			}
 		}
-		parents, err := t.rowsOf(up)
+		parents, err := t.rows.RowsOf(up)
 		if err != nil {
 			return err
 		}
@@ -228,8 +229,8 @@ func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.E
 		need = up
 	}
 	for _, k := range named {
-		dn := rows[k].rdn
-		for p, depth := rows[k].parent, 0; p != 0 && depth < 100; depth++ {
+		dn := rows[k].RDN
+		for p, depth := rows[k].Parent, 0; p != 0 && depth < 100; depth++ {
 			w := rows[p]
 			if w == nil {
 				w = t.dns[p]
@@ -237,8 +238,8 @@ func (t *Tx) addNames(rows map[int64]*row, named []int64, out map[int64]*space.E
 			if w == nil {
 				break
 			}
-			dn += "," + w.rdn
-			p = w.parent
+			dn += "," + w.RDN
+			p = w.Parent
 		}
 		out[k].DN = dn
 	}
@@ -250,14 +251,14 @@ func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
 	prefixes := keyPrefixesOf(keys)
 	objs := map[int64]int64{}
 	var all []int64
-	err := t.sets.Find(linksOut, prefixes, func(_ int, rec []byte) {
-		objs[u64(rec)] = u64(rec[8:])
-		all = append(all, u64(rec[8:]))
+	err := t.sets.Find(layout.LinksOut, prefixes, func(_ int, rec []byte) {
+		objs[layout.U64(rec)] = layout.U64(rec[8:])
+		all = append(all, layout.U64(rec[8:]))
 	})
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	ids, err := t.objectIDsOf(all)
+	ids, err := t.rows.ObjectIDsOf(all)
 	out := make(map[int64]object.ID, len(objs))
 	for e, o := range objs {
 		out[e] = ids[o]
@@ -269,7 +270,7 @@ func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
 func keyPrefixesOf(keys []int64) [][]byte {
 	slab, out := make([]byte, 0, 8*len(keys)), make([][]byte, len(keys))
 	for i, k := range keys {
-		slab = be64(slab, k)
+		slab = layout.BE64(slab, k)
 		out[i] = slab[8*i : 8*i+8 : 8*i+8]
 	}
 	return out
@@ -279,8 +280,8 @@ func keyPrefixesOf(keys []int64) [][]byte {
 func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
 	prefixes := keyPrefixesOf(objs)
 	out := map[int64][]int64{}
-	err := t.sets.Find(linksIn, prefixes, func(_ int, rec []byte) {
-		out[u64(rec)] = append(out[u64(rec)], u64(rec[8:]))
+	err := t.sets.Find(layout.LinksIn, prefixes, func(_ int, rec []byte) {
+		out[layout.U64(rec)] = append(out[layout.U64(rec)], layout.U64(rec[8:]))
 	})
 	return out, err
 }
@@ -289,11 +290,11 @@ func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
 // only, without their values and references: what calling them by name takes.
 func (t *Tx) AccountsIn(connector string, ids []object.ID) (map[object.ID]*space.Entry, error) {
 	out := map[object.ID]*space.Entry{}
-	sym, err := t.known(connector)
+	sym, err := t.rows.Known(connector)
 	if err != nil || sym == 0 {
 		return out, err
 	}
-	keys, err := t.find(objectIDs, &t.store.objectKeys, ids)
+	keys, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +302,7 @@ func (t *Tx) AccountsIn(connector string, ids []object.ID) (map[object.ID]*space
 	if err != nil || len(left) == 0 {
 		return out, err
 	}
-	if keys, err = t.uncached(objectIDs, left); err != nil { // what was remembered may be gone
+	if keys, err = t.uncached(layout.ObjectIDs, left); err != nil { // what was remembered may be gone
 		return nil, err
 	}
 	_, err = t.accountsAt(sym, keys, out)
@@ -323,7 +324,7 @@ func (t *Tx) accountsAt(sym uint32, objs map[object.ID]int64, out map[object.ID]
 	var all []int64
 	for _, list := range of {
 		for _, k := range list {
-			if connOf(k) == sym {
+			if layout.ConnOf(k) == sym {
 				all = append(all, k)
 			}
 		}
@@ -353,7 +354,7 @@ func (t *Tx) accountsAt(sym uint32, objs map[object.ID]int64, out map[object.ID]
 
 // headsAt reads entries without their values and references.
 func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
-	rows, err := t.rowsOf(keys)
+	rows, err := t.rows.RowsOf(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -361,7 +362,7 @@ func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
 	var named []int64
 	for k, w := range rows {
 		out[k] = t.head(w)
-		if w.flags&rowNamed != 0 {
+		if w.Flags&layout.RowNamed != 0 {
 			named = append(named, k)
 		}
 	}
@@ -381,10 +382,10 @@ func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
 }
 
 // head makes an entry of a row, without its values.
-func (t *Tx) head(w *row) *space.Entry {
-	return &space.Entry{ID: w.id, Connector: t.name(connOf(w.key)), Type: t.name(w.typ), Anchor: w.anchor,
-		Explicit: w.flags&rowExplicit != 0, Cut: w.cut, Seen: w.flags&rowSeen != 0, Missing: w.missing,
-		Stub: w.flags&rowStub != 0, Version: w.version}
+func (t *Tx) head(w *layout.Row) *space.Entry {
+	return &space.Entry{ID: w.ID, Connector: t.rows.Name(layout.ConnOf(w.Key)), Type: t.rows.Name(w.Typ), Anchor: w.Anchor,
+		Explicit: w.Flags&layout.RowExplicit != 0, Cut: w.Cut, Seen: w.Flags&layout.RowSeen != 0, Missing: w.Missing,
+		Stub: w.Flags&layout.RowStub != 0, Version: w.Version}
 }
 
 // Ref is an entry in the order of deciding.
@@ -400,27 +401,27 @@ type Ref struct {
 // the first). all tells whether all are meant, or only those that moved since
 // they were decided. fn returns false to stop. fn may use the transaction.
 func (t *Tx) EachEntry(connector string, all bool, fn func([]Ref) (bool, error)) error {
-	sym, err := t.known(connector)
+	sym, err := t.rows.Known(connector)
 	if err != nil || sym == 0 {
 		return err
 	}
-	conns, err := t.connectors()
+	conns, err := t.rows.Connectors()
 	if err != nil || conns[sym] == nil {
 		return err
 	}
-	kind := dirtyOrder
-	all = all || conns[sym].decideAll
+	kind := layout.DirtyOrder
+	all = all || conns[sym].DecideAll
 	if all {
-		kind = entryOrder
+		kind = layout.EntryOrder
 	}
-	from, to := be32(nil, sym), be32(nil, sym+1)
+	from, to := layout.BE32(nil, sym), layout.BE32(nil, sym+1)
 	for {
 		var list []Ref
 		err := t.sets.Scan(kind, from, to, func(rec []byte) bool {
-			_, rest := cutOrdered(rec[4:])
-			r := Ref{key: u64(rest), rec: slices.Clone(rec)}
+			_, rest := layout.CutOrdered(rec[4:])
+			r := Ref{key: layout.U64(rest), rec: slices.Clone(rec)}
 			if !all {
-				r.mark = u64(rest[8:])
+				r.mark = layout.U64(rest[8:])
 			}
 			list = append(list, r)
 			return len(list) < 2000
@@ -447,17 +448,17 @@ func (t *Tx) refs(list []Ref) ([]Ref, error) {
 	for i := range list {
 		keys[i] = list[i].key
 	}
-	rows, err := t.rowsOf(keys)
+	rows, err := t.rows.RowsOf(keys)
 	if err != nil {
 		return nil, err
 	}
 	out := list[:0]
 	for _, r := range list {
 		w := rows[r.key]
-		if w == nil || w.flags&rowStub != 0 || len(out) > 0 && out[len(out)-1].key == r.key {
+		if w == nil || w.Flags&layout.RowStub != 0 || len(out) > 0 && out[len(out)-1].key == r.key {
 			continue
 		}
-		r.ID = w.id
+		r.ID = w.ID
 		out = append(out, r)
 	}
 	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {

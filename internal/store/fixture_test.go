@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"muster/internal/base/object"
+	"muster/internal/store/staging"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -69,7 +70,7 @@ func writeFixture(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 	}
-	m, err := s.BeginImport(t.Context(), "hr", ImportOptions{Full: true})
+	m, err := s.BeginImport(t.Context(), "hr", staging.Options{Full: true})
 	must(err)
 	must(m.Put(object.Record{Type: "person", Anchor: "1", Attrs: object.Bag(object.Attr{Name: "name", Values: object.Values{object.Str("Ada")}})}))
 	_, err = m.Finish("mark", true)

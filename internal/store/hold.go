@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/engine"
 )
 
@@ -21,21 +22,21 @@ func appendFlag(b []byte, on bool) []byte {
 
 func appendHold(b []byte, h *engine.Hold) []byte {
 	b = append(b, byte(h.Target.Kind))
-	b = appendText(appendText(b, h.Target.Connector), h.Target.Name)
+	b = layout.AppendText(layout.AppendText(b, h.Target.Connector), h.Target.Name)
 	b = append(b, h.Target.Ref[:]...)
-	b = appendSet(b, h.Refused)
+	b = layout.AppendSet(b, h.Refused)
 	b = appendFlag(appendFlag(b, h.Standing), h.AtValue)
-	b = appendSet(b, h.Instead)
-	b = appendText(appendText(appendText(b, h.Why), h.Cause), h.By)
-	b = appendInstant(appendInstant(b, h.At), h.Until)
+	b = layout.AppendSet(b, h.Instead)
+	b = layout.AppendText(layout.AppendText(layout.AppendText(b, h.Why), h.Cause), h.By)
+	b = layout.AppendInstant(layout.AppendInstant(b, h.At), h.Until)
 	return binary.AppendUvarint(b, uint64(h.Plan))
 }
 
-func (r *reader) hold(id int64, obj object.ID) *engine.Hold {
-	h := &engine.Hold{ID: id, Target: engine.Target{Object: obj, Kind: engine.TargetKind(r.byte()), Connector: r.text(), Name: r.text(), Ref: r.id()},
-		Refused: r.values(), Standing: r.byte() == 1, AtValue: r.byte() == 1, Instead: r.values(), Why: r.text(), Cause: r.text(), By: r.text(),
-		At: r.instant(), Until: r.instant()}
-	h.Plan = int64(r.uvarint())
+func readHold(r *layout.Reader, id int64, obj object.ID) *engine.Hold {
+	h := &engine.Hold{ID: id, Target: engine.Target{Object: obj, Kind: engine.TargetKind(r.Byte()), Connector: r.Text(), Name: r.Text(), Ref: r.ID()},
+		Refused: r.Values(), Standing: r.Byte() == 1, AtValue: r.Byte() == 1, Instead: r.Values(), Why: r.Text(), Cause: r.Text(), By: r.Text(),
+		At: r.Instant(), Until: r.Instant()}
+	h.Plan = int64(r.Uvarint())
 	return h
 }
 
@@ -55,9 +56,9 @@ func idBatch(ids []object.ID) *db.Batch {
 func (t *Tx) holdsOf(ids []object.ID, out map[object.ID][]*engine.Hold) (map[object.ID][]*engine.Hold, error) {
 	var id int64
 	var obj, body []byte
-	var raw []rawRow
+	var raw []layout.Raw
 	err := t.db.EachOf(idBatch(ids), []any{&id, &obj, &body}, func() error {
-		raw = append(raw, rawRow{key: id, body: append(append([]byte(nil), obj...), body...)})
+		raw = append(raw, layout.Raw{Key: id, Body: append(append([]byte(nil), obj...), body...)})
 		return nil
 	}, "SELECT h.id, h.object, h.body FROM @feed JOIN hold h ON h.object = feed.c0")
 	if err != nil {
@@ -66,13 +67,13 @@ func (t *Tx) holdsOf(ids []object.ID, out map[object.ID][]*engine.Hold) (map[obj
 	return out, t.addHolds(raw, out)
 }
 
-func (t *Tx) addHolds(raw []rawRow, out map[object.ID][]*engine.Hold) error {
+func (t *Tx) addHolds(raw []layout.Raw, out map[object.ID][]*engine.Hold) error {
 	for _, x := range raw {
-		r := t.reader(x.body)
-		obj := r.id()
-		out[obj] = append(out[obj], r.hold(x.key, obj))
-		if r.bad {
-			return errDamaged
+		r := t.rows.Reader(x.Body)
+		obj := r.ID()
+		out[obj] = append(out[obj], readHold(r, x.Key, obj))
+		if r.Bad {
+			return layout.ErrDamaged
 		}
 	}
 	for _, list := range out {
@@ -85,9 +86,9 @@ func (t *Tx) addHolds(raw []rawRow, out map[object.ID][]*engine.Hold) error {
 func (t *Tx) Holds(after int64, limit int) ([]*engine.Hold, error) {
 	var id int64
 	var obj, body []byte
-	var raw []rawRow
+	var raw []layout.Raw
 	err := t.db.Each([]any{&id, &obj, &body}, func() error {
-		raw = append(raw, rawRow{key: id, body: append(append([]byte(nil), obj...), body...)})
+		raw = append(raw, layout.Raw{Key: id, Body: append(append([]byte(nil), obj...), body...)})
 		return nil
 	}, "SELECT id, object, body FROM hold WHERE id > ? ORDER BY id LIMIT ?", after, int64(limit))
 	if err != nil {
@@ -130,7 +131,7 @@ func (t *Tx) WriteHolds(list []*engine.Hold) error {
 			}
 			have[h.Target.Object] = slices.Delete(have[h.Target.Object], i, i+1)
 		}
-		if h.ID, err = t.take(holdID, 1); err != nil {
+		if h.ID, err = t.rows.Take(layout.HoldID, 1); err != nil {
 			return err
 		}
 		have[h.Target.Object] = append(have[h.Target.Object], h)
@@ -142,7 +143,7 @@ func (t *Tx) WriteHolds(list []*engine.Hold) error {
 			return err
 		}
 	}
-	t.moved = true
+	t.rows.Touched = true
 	return t.MarkObjects(ids)
 }
 
@@ -157,7 +158,7 @@ func (t *Tx) EndHolds(list []*engine.Hold) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	t.moved = true
+	t.rows.Touched = true
 	if _, err := t.db.Feed(b, "DELETE FROM hold WHERE id IN (SELECT c0 FROM @feed)"); err != nil {
 		return err
 	}
@@ -184,14 +185,14 @@ func (t *Tx) ids(q string, args ...any) ([]object.ID, error) {
 // Approve notes changes of an object that a person approved.
 func (t *Tx) Approve(obj object.ID, hashes []engine.Hash, by string, at time.Time) error {
 	b := db.NewBatch("bbb")
-	body := appendInstant(appendText(nil, by), at)
+	body := layout.AppendInstant(layout.AppendText(nil, by), at)
 	for i := range hashes {
 		b.Bytes(obj[:]).Bytes(hashes[i][:]).Bytes(body)
 	}
 	if b.Len() == 0 {
 		return nil
 	}
-	t.moved = true
+	t.rows.Touched = true
 	if _, err := t.db.Feed(b, "INSERT INTO approval (object, hash, body) SELECT c0, c1, c2 FROM @feed WHERE true ON CONFLICT (object, hash) DO NOTHING"); err != nil {
 		return err
 	}
@@ -226,23 +227,23 @@ func (t *Tx) MarkObjects(ids []object.ID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	mark, err := t.take(tick, 1)
+	mark, err := t.rows.Take(layout.Tick, 1)
 	if err != nil {
 		return err
 	}
 	for i := range ids {
-		t.sets.Add(dirtyObject, be64(append([]byte(nil), ids[i][:]...), mark))
+		t.sets.Add(layout.DirtyObject, layout.BE64(append([]byte(nil), ids[i][:]...), mark))
 	}
 	return nil
 }
 
 // MarkEntries asks for the entries to be decided again.
 func (t *Tx) MarkEntries(ids []object.ID) error {
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	mark, err := t.take(tick, 1)
+	mark, err := t.rows.Take(layout.Tick, 1)
 	if err != nil {
 		return err
 	}
@@ -250,9 +251,9 @@ func (t *Tx) MarkEntries(ids []object.ID) error {
 	for _, k := range keys {
 		list = append(list, k)
 	}
-	rows, err := t.rowsOf(list)
+	rows, err := t.rows.RowsOf(list)
 	for k, w := range rows {
-		t.sets.Add(dirtyOrder, be64(orderRec(nil, connOf(k), []byte(w.anchor), k), mark))
+		t.sets.Add(layout.DirtyOrder, layout.BE64(layout.OrderRec(nil, layout.ConnOf(k), []byte(w.Anchor), k), mark))
 	}
 	return err
 }
@@ -260,7 +261,7 @@ func (t *Tx) MarkEntries(ids []object.ID) error {
 // DirtyObjects returns objects that are to be decided again, behind after.
 func (t *Tx) DirtyObjects(after object.ID, limit int) ([]object.ID, error) {
 	var out []object.ID
-	err := t.sets.Scan(dirtyObject, after[:], nil, func(rec []byte) bool {
+	err := t.sets.Scan(layout.DirtyObject, after[:], nil, func(rec []byte) bool {
 		id := object.ID(rec[:16])
 		if id != after && (len(out) == 0 || out[len(out)-1] != id) {
 			if len(out) == limit {
@@ -275,25 +276,25 @@ func (t *Tx) DirtyObjects(after object.ID, limit int) ([]object.ID, error) {
 
 // Now names a moment between changes: what was marked to be decided again up to
 // it, a plan begun then has decided.
-func (t *Tx) Now() (int64, error) { return t.count(tick) }
+func (t *Tx) Now() (int64, error) { return t.rows.Count(layout.Tick) }
 
 // Decided takes the marks off that were set up to the moment: the plan that
 // was begun then has decided those entries and objects.
 func (t *Tx) Decided(connectors []string, upTo int64) error {
 	for _, name := range connectors {
-		c, err := t.connector(name)
+		c, err := t.rows.Connector(name)
 		if err != nil {
 			return err
 		}
-		if c.decideAll && c.released <= upTo {
-			c.decideAll = false
-			if err := t.save(c); err != nil {
+		if c.DecideAll && c.Released <= upTo {
+			c.DecideAll = false
+			if err := t.rows.Save(c); err != nil {
 				return err
 			}
 		}
 		var done [][]byte
-		err = t.sets.Scan(dirtyOrder, be32(nil, c.sym), be32(nil, c.sym+1), func(rec []byte) bool {
-			if u64(rec[len(rec)-8:]) <= upTo {
+		err = t.sets.Scan(layout.DirtyOrder, layout.BE32(nil, c.Sym), layout.BE32(nil, c.Sym+1), func(rec []byte) bool {
+			if layout.U64(rec[len(rec)-8:]) <= upTo {
 				done = append(done, slices.Clone(rec))
 			}
 			return true
@@ -302,18 +303,18 @@ func (t *Tx) Decided(connectors []string, upTo int64) error {
 			return err
 		}
 		for _, rec := range done {
-			t.sets.Drop(dirtyOrder, rec)
+			t.sets.Drop(layout.DirtyOrder, rec)
 		}
 	}
 	var done [][]byte
-	err := t.sets.Scan(dirtyObject, nil, nil, func(rec []byte) bool {
-		if u64(rec[16:]) <= upTo {
+	err := t.sets.Scan(layout.DirtyObject, nil, nil, func(rec []byte) bool {
+		if layout.U64(rec[16:]) <= upTo {
 			done = append(done, slices.Clone(rec))
 		}
 		return true
 	})
 	for _, rec := range done {
-		t.sets.Drop(dirtyObject, rec)
+		t.sets.Drop(layout.DirtyObject, rec)
 	}
 	return err
 }

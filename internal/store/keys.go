@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/store/sorted"
 )
 
@@ -48,11 +49,7 @@ func (s *Store) Forget() {
 		c.m = nil
 		c.mu.Unlock()
 	}
-	for _, c := range []*idCache{&s.entryOf, &s.objectOf} {
-		c.mu.Lock()
-		c.pages = nil
-		c.mu.Unlock()
-	}
+	s.rows.Forget()
 }
 
 // find looks up keys of ids; those that do not exist are left out.
@@ -70,7 +67,7 @@ func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[objec
 		prefixes = append(prefixes, ids[i][:])
 	}
 	err := t.sets.Find(kind, prefixes, func(_ int, rec []byte) {
-		out[object.ID(rec[:16])] = u64(rec[16:])
+		out[object.ID(rec[:16])] = layout.U64(rec[16:])
 	})
 	return out, err
 }
@@ -95,7 +92,7 @@ func (t *Tx) objectRowsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
 
 // headsOf reads the objects with the ids, without references.
 func (t *Tx) headsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
-	keys, err := t.find(objectIDs, &t.store.objectKeys, ids)
+	keys, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +109,7 @@ func (t *Tx) headsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
 	if len(again) == 0 {
 		return out, nil
 	}
-	if keys, err = t.uncached(objectIDs, again); err != nil {
+	if keys, err = t.uncached(layout.ObjectIDs, again); err != nil {
 		return nil, err
 	}
 	more, err := t.objectsAt(keys)
@@ -157,7 +154,7 @@ func (t *Tx) headsByKey(keys []int64) (map[int64]*objectRow, error) {
 	for len(keys) > 0 {
 		some := keys[:min(len(keys), 1000)]
 		keys = keys[len(some):]
-		raw, err := t.get(objects, some)
+		raw, err := t.rows.Get(layout.Objects, some)
 		if err != nil {
 			return nil, err
 		}
@@ -166,11 +163,11 @@ func (t *Tx) headsByKey(keys []int64) (map[int64]*objectRow, error) {
 			if err != nil {
 				return nil, err
 			}
-			out[x.key] = w
+			out[x.Key] = w
 		}
 		t.store.objectKeys.putAll(func(put func(object.ID, int64)) {
 			for _, x := range raw {
-				put(out[x.key].obj.ID, x.key)
+				put(out[x.Key].obj.ID, x.Key)
 			}
 		})
 	}
@@ -183,7 +180,7 @@ func (t *Tx) addRefs(rows map[int64]*objectRow) error {
 	for k, w := range rows {
 		for i := range w.obj.Attrs {
 			if w.obj.Attrs[i].Values == nil {
-				prefixes = append(prefixes, be64(nil, k))
+				prefixes = append(prefixes, layout.BE64(nil, k))
 				break
 			}
 		}
@@ -193,8 +190,8 @@ func (t *Tx) addRefs(rows map[int64]*objectRow) error {
 		attr uint32
 	}
 	found := map[place]object.Values{}
-	err := t.sets.Find(refsOut, prefixes, func(_ int, rec []byte) {
-		p := place{u64(rec), u32(rec[8:])}
+	err := t.sets.Find(layout.RefsOut, prefixes, func(_ int, rec []byte) {
+		p := place{layout.U64(rec), layout.U32(rec[8:])}
 		found[p] = append(found[p], object.Reference(string(rec[12:28])))
 	})
 	if err != nil {
@@ -202,7 +199,7 @@ func (t *Tx) addRefs(rows map[int64]*objectRow) error {
 	}
 	for p, vs := range found {
 		if w := rows[p.key]; w != nil {
-			name := t.name(p.attr)
+			name := t.rows.Name(p.attr)
 			for i := range w.obj.Attrs {
 				if w.obj.Attrs[i].Name == name {
 					w.obj.Attrs[i].Values = object.Set(vs...)

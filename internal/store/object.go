@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/sync/metaverse"
 )
 
@@ -21,15 +22,15 @@ type objectRow struct {
 // appendObject encodes an object: origins are a table, and each attribute has
 // the number of its origin, as most come from one entry by one rule.
 func (t *Tx) appendObject(b []byte, born int64, o *metaverse.Object) ([]byte, error) {
-	typ, err := t.sym(o.Type)
+	typ, err := t.rows.Sym(o.Type)
 	if err != nil {
 		return nil, err
 	}
 	b = binary.AppendUvarint(b, uint64(typ))
 	b = append(b, o.ID[:]...)
-	b = appendText(b, o.Founder)
+	b = layout.AppendText(b, o.Founder)
 	b = binary.AppendUvarint(b, uint64(born))
-	b = appendInstant(b, o.Due)
+	b = layout.AppendInstant(b, o.Due)
 	var table []metaverse.Origin
 	at := make([]int, len(o.Attrs))
 	for i := range o.Attrs {
@@ -50,7 +51,7 @@ func (t *Tx) appendObject(b []byte, born int64, o *metaverse.Object) ([]byte, er
 	}
 	b = binary.AppendUvarint(b, uint64(len(o.Attrs)))
 	for i, a := range o.Attrs {
-		y, err := t.sym(a.Name)
+		y, err := t.rows.Sym(a.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -60,15 +61,15 @@ func (t *Tx) appendObject(b []byte, born int64, o *metaverse.Object) ([]byte, er
 		}
 		b = binary.AppendUvarint(b, uint64(y))
 		b = binary.AppendUvarint(b, uint64(at[i]))
-		b = appendSet(b, vs)
+		b = layout.AppendSet(b, vs)
 	}
 	b = binary.AppendUvarint(b, uint64(len(o.Claims)))
 	for _, c := range o.Claims {
-		y, err := t.sym(c.Attr)
+		y, err := t.rows.Sym(c.Attr)
 		if err != nil {
 			return nil, err
 		}
-		b = appendText(appendText(binary.AppendUvarint(b, uint64(y)), c.Wish), c.Name)
+		b = layout.AppendText(layout.AppendText(binary.AppendUvarint(b, uint64(y)), c.Wish), c.Name)
 	}
 	return b, nil
 }
@@ -76,20 +77,20 @@ func (t *Tx) appendObject(b []byte, born int64, o *metaverse.Object) ([]byte, er
 func isRefs(vs object.Values) bool { return len(vs) > 0 && vs[0].Kind() == object.Ref }
 
 func (t *Tx) appendOrigin(b []byte, o *metaverse.Origin) ([]byte, error) {
-	conn, err := t.sym(o.Connector)
+	conn, err := t.rows.Sym(o.Connector)
 	if err != nil {
 		return nil, err
 	}
-	rule, err := t.sym(o.Rule)
+	rule, err := t.rows.Sym(o.Rule)
 	if err != nil {
 		return nil, err
 	}
 	b = binary.AppendUvarint(b, uint64(conn))
 	b = append(b, o.Entry[:]...)
-	b = appendText(b, o.Anchor)
+	b = layout.AppendText(b, o.Anchor)
 	b = binary.AppendUvarint(b, uint64(rule))
 	b = binary.AppendUvarint(b, uint64(o.Import))
-	b = appendInstant(b, o.At)
+	b = layout.AppendInstant(b, o.At)
 	kept := byte(0)
 	if o.Kept {
 		kept = 1
@@ -97,34 +98,34 @@ func (t *Tx) appendOrigin(b []byte, o *metaverse.Origin) ([]byte, error) {
 	return append(b, kept), nil
 }
 
-func (r *reader) origin() metaverse.Origin {
-	return metaverse.Origin{Connector: r.name(), Entry: r.id(), Anchor: r.text(), Rule: r.name(), Import: int64(r.uvarint()), At: r.instant(), Kept: r.byte() == 1}
+func readOrigin(r *layout.Reader) metaverse.Origin {
+	return metaverse.Origin{Connector: r.Name(), Entry: r.ID(), Anchor: r.Text(), Rule: r.Name(), Import: int64(r.Uvarint()), At: r.Instant(), Kept: r.Byte() == 1}
 }
 
 // readObject decodes an object. Attributes of references come without values.
-func (t *Tx) readObject(x rawRow) (*objectRow, error) {
-	r := t.owned(x.body)
-	w := &objectRow{key: x.key, typ: uint32(r.uvarint())}
+func (t *Tx) readObject(x layout.Raw) (*objectRow, error) {
+	r := t.rows.Owned(x.Body)
+	w := &objectRow{key: x.Key, typ: uint32(r.Uvarint())}
 	o := &w.obj
-	o.Type, o.ID, o.Founder, o.Version = t.name(w.typ), r.id(), r.text(), x.version
-	w.born, o.Due = int64(r.uvarint()), r.instant()
-	table := make([]metaverse.Origin, r.count())
+	o.Type, o.ID, o.Founder, o.Version = t.rows.Name(w.typ), r.ID(), r.Text(), x.Version
+	w.born, o.Due = int64(r.Uvarint()), r.Instant()
+	table := make([]metaverse.Origin, r.Count())
 	for i := range table {
-		table[i] = r.origin()
+		table[i] = readOrigin(r)
 	}
-	n := r.count()
+	n := r.Count()
 	o.Attrs = make(object.Attrs, n)
 	o.Origins = make([]metaverse.Origin, n)
 	slab := make(object.Values, n)
 	for i := range n {
-		o.Attrs[i].Name = r.name()
-		if at := r.uvarint(); at < uint64(len(table)) {
+		o.Attrs[i].Name = r.Name()
+		if at := r.Uvarint(); at < uint64(len(table)) {
 			o.Origins[i] = table[at]
 		}
-		o.Attrs[i].Values = r.set(&slab)
+		o.Attrs[i].Values = r.Set(&slab)
 	}
-	for range r.count() {
-		o.Claims = append(o.Claims, metaverse.Claim{Attr: r.name(), Wish: r.text(), Name: r.text()})
+	for range r.Count() {
+		o.Claims = append(o.Claims, metaverse.Claim{Attr: r.Name(), Wish: r.Text(), Name: r.Text()})
 	}
-	return w, r.err()
+	return w, r.Err()
 }

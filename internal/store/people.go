@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 )
@@ -67,7 +68,7 @@ func (t *Tx) SetQueued(list []engine.Queued, gone []object.ID) error {
 	for i := range list {
 		ids = append(ids, list[i].Entry)
 	}
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (t *Tx) SetQueued(list []engine.Queued, gone []object.ID) error {
 		if !ok {
 			continue
 		}
-		b := appendFlag(appendText(nil, q.Rule), q.Taken)
+		b := appendFlag(layout.AppendText(nil, q.Rule), q.Taken)
 		b = binary.AppendUvarint(b, uint64(len(q.Candidates)))
 		for j := range q.Candidates {
 			b = append(b, q.Candidates[j][:]...)
@@ -104,10 +105,10 @@ func (t *Tx) SetQueued(list []engine.Queued, gone []object.ID) error {
 
 // Queued returns the join queue.
 func (t *Tx) Queued(limit int) ([]engine.Queued, error) {
-	var raw []rawRow
-	var x rawRow
-	err := t.db.Each([]any{&x.key, &x.body}, func() error {
-		raw = append(raw, rawRow{key: x.key, body: append([]byte(nil), x.body...)})
+	var raw []layout.Raw
+	var x layout.Raw
+	err := t.db.Each([]any{&x.Key, &x.Body}, func() error {
+		raw = append(raw, layout.Raw{Key: x.Key, Body: append([]byte(nil), x.Body...)})
 		return nil
 	}, "SELECT entry, body FROM queue ORDER BY entry LIMIT ?", int64(limit))
 	if err != nil {
@@ -115,21 +116,21 @@ func (t *Tx) Queued(limit int) ([]engine.Queued, error) {
 	}
 	keys := make([]int64, len(raw))
 	for i := range raw {
-		keys[i] = raw[i].key
+		keys[i] = raw[i].Key
 	}
-	ids, err := t.entryIDsOf(keys)
+	ids, err := t.rows.EntryIDsOf(keys)
 	if err != nil {
 		return nil, err
 	}
 	var out []engine.Queued
 	for _, x := range raw {
-		r := t.reader(x.body)
-		q := engine.Queued{Entry: ids[x.key], Rule: r.text(), Taken: r.byte() == 1}
-		for range r.count() {
-			q.Candidates = append(q.Candidates, r.id())
+		r := t.rows.Reader(x.Body)
+		q := engine.Queued{Entry: ids[x.Key], Rule: r.Text(), Taken: r.Byte() == 1}
+		for range r.Count() {
+			q.Candidates = append(q.Candidates, r.ID())
 		}
-		if r.bad {
-			return nil, errDamaged
+		if r.Bad {
+			return nil, layout.ErrDamaged
 		}
 		out = append(out, q)
 	}
@@ -143,17 +144,17 @@ func (t *Tx) SetOffers(list map[object.ID][]engine.Key) error {
 	for id := range list {
 		ids = append(ids, id)
 	}
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
 	if err != nil {
 		return err
 	}
 	var prefixes [][]byte
 	for _, k := range keys {
-		prefixes = append(prefixes, be64(nil, k))
+		prefixes = append(prefixes, layout.BE64(nil, k))
 	}
-	err = t.sets.Find(offersOf, prefixes, func(_ int, rec []byte) {
-		t.sets.Drop(offersOf, rec)
-		t.sets.Drop(offers, append(append([]byte(nil), rec[8:]...), rec[:8]...))
+	err = t.sets.Find(layout.OffersOf, prefixes, func(_ int, rec []byte) {
+		t.sets.Drop(layout.OffersOf, rec)
+		t.sets.Drop(layout.Offers, append(append([]byte(nil), rec[8:]...), rec[:8]...))
 	})
 	if err != nil {
 		return err
@@ -164,17 +165,17 @@ func (t *Tx) SetOffers(list map[object.ID][]engine.Key) error {
 			continue
 		}
 		for _, w := range wanted {
-			typ, err := t.sym(w.Type)
+			typ, err := t.rows.Sym(w.Type)
 			if err != nil {
 				return err
 			}
-			attr, err := t.sym(w.Attr)
+			attr, err := t.rows.Sym(w.Attr)
 			if err != nil {
 				return err
 			}
 			rec := keyRec(typ, attr, w.Value, k)
-			t.sets.Add(offers, rec)
-			t.sets.Add(offersOf, append(be64(nil, k), rec[:16]...))
+			t.sets.Add(layout.Offers, rec)
+			t.sets.Add(layout.OffersOf, append(layout.BE64(nil, k), rec[:16]...))
 		}
 	}
 	return nil
@@ -208,7 +209,7 @@ func (t *Tx) SaveRun(r *Run) error {
 		state = 1
 	}
 	if r.No == 0 {
-		if r.No, err = t.take(runNo, 1); err != nil {
+		if r.No, err = t.rows.Take(layout.RunNo, 1); err != nil {
 			return err
 		}
 		_, err = t.db.Exec("INSERT INTO run (no, started, ended, state, body) VALUES (?, ?, ?, ?, ?)", r.No, r.Started.UnixMicro(), ended, state, body)

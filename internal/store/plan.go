@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/engine"
 )
 
@@ -98,7 +99,7 @@ type PlanWriter struct {
 func (s *Store) NewPlan(ctx context.Context, p Plan) (*PlanWriter, error) {
 	w := &PlanWriter{store: s, ctx: ctx, plan: p, batch: db.NewBatch("iibb")}
 	err := s.People(ctx, func(t *Tx) error {
-		no, err := t.take(planNo, 1)
+		no, err := t.rows.Take(layout.PlanNo, 1)
 		if err != nil {
 			return err
 		}
@@ -329,7 +330,7 @@ func (t *Tx) Ahead(plan, from, n int64) error {
 func decodeChunk(plan, no int64, hashes, body []byte) (*Chunk, error) {
 	raw, err := s2.Decode(nil, body)
 	if err != nil {
-		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, errDamaged)
+		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, layout.ErrDamaged)
 	}
 	c := &Chunk{No: no, plan: plan, Hashes: make([]engine.Hash, 0, chunkUnits), Units: make([]engine.Unit, 0, chunkUnits)}
 	r := object.NewSharingReader(raw)
@@ -384,7 +385,7 @@ func (t *Tx) Moved(basis []engine.Basis) ([]engine.Basis, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ents)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ents)
 	if err != nil {
 		return nil, err
 	}
@@ -392,7 +393,7 @@ func (t *Tx) Moved(basis []engine.Basis) ([]engine.Basis, error) {
 	for _, k := range keys {
 		list = append(list, k)
 	}
-	entryRows, err := t.rowsOf(list)
+	entryRows, err := t.rows.RowsOf(list)
 	if err != nil {
 		return nil, err
 	}
@@ -404,7 +405,7 @@ func (t *Tx) Moved(basis []engine.Basis) ([]engine.Basis, error) {
 				now = w.obj.Version
 			}
 		} else if w := entryRows[keys[b.ID]]; w != nil {
-			now = w.version
+			now = w.Version
 		}
 		if now != b.Version {
 			out = append(out, b)
@@ -429,8 +430,8 @@ func (t *Tx) History(obj object.ID) ([]Event, error) {
 	} else if w := rows[obj]; w != nil && w.born != 0 {
 		out = append(out, Event{Plan: w.born >> 32, Chunk: w.born & 0xffffffff >> 8, Place: int(w.born & 0xff)})
 	}
-	err := t.sets.Find(history, [][]byte{obj[:]}, func(_ int, rec []byte) {
-		out = append(out, Event{Plan: u64(rec[16:]), Chunk: int64(u32(rec[24:])), Place: int(rec[28])})
+	err := t.sets.Find(layout.History, [][]byte{obj[:]}, func(_ int, rec []byte) {
+		out = append(out, Event{Plan: layout.U64(rec[16:]), Chunk: int64(layout.U32(rec[24:])), Place: int(rec[28])})
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/store/sorted"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
@@ -18,13 +19,13 @@ type Page struct {
 // Search returns objects whose attribute begins with the text, letters' case
 // ignored, in the order of the attribute; after is the Next of the page before.
 func (t *Tx) Search(attr, begin, after string, limit int) (Page, error) {
-	y, err := t.known(attr)
+	y, err := t.rows.Known(attr)
 	if err != nil || y == 0 {
 		return Page{}, err
 	}
-	text := appendOrdered(be32(nil, y), object.Fold(begin))
+	text := layout.AppendOrdered(layout.BE32(nil, y), object.Fold(begin))
 	text = text[:len(text)-2] // without the end mark
-	keys, next, err := t.page(searchTexts, text, after, limit)
+	keys, next, err := t.page(layout.SearchTexts, text, after, limit)
 	if err != nil {
 		return Page{}, err
 	}
@@ -43,7 +44,7 @@ func (t *Tx) page(kind sorted.Kind, begin []byte, after string, limit int) (keys
 		if len(keys) == limit {
 			return false
 		}
-		keys = append(keys, u64(rec[len(rec)-8:]))
+		keys = append(keys, layout.U64(rec[len(rec)-8:]))
 		next = string(rec)
 		return true
 	})
@@ -79,13 +80,13 @@ func (t *Tx) objectList(keys []int64) ([]*metaverse.Object, error) {
 // ObjectsOf returns objects of a type behind the cursor after (0 begins), in
 // the order in which they came to be, and the next cursor, 0 at the end.
 func (t *Tx) ObjectsOf(typ string, after int64, limit int) ([]*metaverse.Object, int64, error) {
-	y, err := t.known(typ)
+	y, err := t.rows.Known(typ)
 	if err != nil || y == 0 {
 		return nil, 0, err
 	}
 	var keys []int64
-	err = t.sets.Scan(typeOrder, be64(be32(nil, y), after+1), be32(nil, y+1), func(rec []byte) bool {
-		keys = append(keys, u64(rec[4:]))
+	err = t.sets.Scan(layout.TypeOrder, layout.BE64(layout.BE32(nil, y), after+1), layout.BE32(nil, y+1), func(rec []byte) bool {
+		keys = append(keys, layout.U64(rec[4:]))
 		return len(keys) < limit
 	})
 	if err != nil {
@@ -116,12 +117,12 @@ func (t *Tx) Entries(ids []object.ID) (map[object.ID]*space.Entry, error) { retu
 
 // EntryPage returns entries of a connector in the order of their anchors.
 func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entry, string, error) {
-	sym, err := t.known(connector)
+	sym, err := t.rows.Known(connector)
 	if err != nil || sym == 0 {
 		return nil, "", err
 	}
-	from := appendOrdered(be32(nil, sym), begin)
-	keys, next, err := t.page(entryOrder, from[:len(from)-2], after, limit)
+	from := layout.AppendOrdered(layout.BE32(nil, sym), begin)
+	keys, next, err := t.page(layout.EntryOrder, from[:len(from)-2], after, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -167,16 +168,16 @@ func (t *Tx) onceAbove(list []*space.Entry) (map[string]object.ID, error) {
 	for i, e := range list {
 		ids[i] = e.ID
 	}
-	keys, err := t.find(entryIDs, &t.store.entryKeys, ids)
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
 	if err != nil {
 		return nil, err
 	}
 	had := map[int64]bool{}
 	var prefixes [][]byte
 	for _, k := range keys {
-		prefixes = append(prefixes, be64(nil, k))
+		prefixes = append(prefixes, layout.BE64(nil, k))
 	}
-	if err := t.sets.Find(containers, prefixes, func(_ int, rec []byte) { had[u64(rec)] = true }); err != nil {
+	if err := t.sets.Find(layout.Containers, prefixes, func(_ int, rec []byte) { had[layout.U64(rec)] = true }); err != nil {
 		return nil, err
 	}
 	out := map[string]object.ID{}
@@ -206,10 +207,10 @@ type ConnectorStatus struct {
 func (t *Tx) Status() (Status, error) {
 	st := Status{Connectors: map[string]ConnectorStatus{}}
 	var err error
-	if st.Entries, err = t.count(entryRows); err != nil {
+	if st.Entries, err = t.rows.Count(layout.EntryRows); err != nil {
 		return st, err
 	}
-	if st.Objects, err = t.count(objectRows); err != nil {
+	if st.Objects, err = t.rows.Count(layout.ObjectRows); err != nil {
 		return st, err
 	}
 	for table, to := range map[string]*int64{"hold": &st.Holds, "waiting": &st.Waiting, "queue": &st.Queued} {
@@ -217,12 +218,12 @@ func (t *Tx) Status() (Status, error) {
 			return st, err
 		}
 	}
-	conns, err := t.connectors()
+	conns, err := t.rows.Connectors()
 	if err != nil {
 		return st, err
 	}
 	for sym, c := range conns {
-		st.Connectors[t.name(sym)] = ConnectorStatus{Released: c.released, Pending: map[string]int64{}}
+		st.Connectors[t.rows.Name(sym)] = ConnectorStatus{Released: c.Released, Pending: map[string]int64{}}
 	}
 	var conn, state, n int64
 	type count struct{ conn, state, n int64 }
@@ -232,9 +233,29 @@ func (t *Tx) Status() (Status, error) {
 		return nil
 	}, "SELECT conn, state, count(*) FROM todo GROUP BY conn, state")
 	for _, x := range list {
-		if c, ok := st.Connectors[t.name(uint32(x.conn))]; ok {
+		if c, ok := st.Connectors[t.rows.Name(uint32(x.conn))]; ok {
 			c.Pending[space.State(x.state).String()] = x.n
 		}
 	}
 	return st, err
+}
+
+// Amounts counts what the store keeps for looking back and across: rows and
+// records of sets, about.
+func (t *Tx) Amounts() (map[string]int64, error) {
+	out := map[string]int64{}
+	names := map[sorted.Kind]string{layout.EdgesOut: "references of entries", layout.RefsOut: "references of objects", layout.LinksOut: "links", layout.History: "later versions"}
+	var kind, n int64
+	err := t.db.Each([]any{&kind, &n}, func() error {
+		if name := names[sorted.Kind(kind)]; name != "" {
+			out[name] += n
+		}
+		return nil
+	}, "SELECT kind, recs FROM chunk_run")
+	for name, c := range map[string]layout.Counter{"entries": layout.EntryRows, "objects": layout.ObjectRows} {
+		if err == nil {
+			out[name], err = t.rows.Count(c)
+		}
+	}
+	return out, err
 }

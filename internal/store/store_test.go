@@ -12,6 +12,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/staging"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -122,7 +123,7 @@ func TestOneMemberWritesFewRows(t *testing.T) {
 	}
 	g := object.NewID("g")
 	var from metaverse.Origin
-	m, err := s.BeginImport(t.Context(), "hr", ImportOptions{Full: true, Schema: schema})
+	m, err := s.BeginImport(t.Context(), "hr", staging.Options{Full: true, Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,11 +148,11 @@ func TestOneMemberWritesFewRows(t *testing.T) {
 		return n
 	}
 	before := written()
-	m, err = s.BeginImport(t.Context(), "hr", ImportOptions{Schema: schema})
+	m, err = s.BeginImport(t.Context(), "hr", staging.Options{Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = m.Change(Delta{Op: Merge, Record: object.Record{Type: "group", Anchor: "g"}, Mods: []Mod{{Op: DropValues, Name: "member", Values: object.Values{object.Reference("p050000")}}}})
+	err = m.Change(staging.Delta{Op: staging.Merge, Record: object.Record{Type: "group", Anchor: "g"}, Mods: []staging.Mod{{Op: staging.DropValues, Name: "member", Values: object.Values{object.Reference("p050000")}}}})
 	_, err2 = m.Finish("", true)
 	_, err3 = s.Release(t.Context(), "hr")
 	if err := errors.Join(err, err2, err3); err != nil {

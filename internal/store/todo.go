@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
@@ -15,22 +16,22 @@ func appendPending(b []byte, list []space.Pending) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for i := range list {
 		p := &list[i]
-		b = append(appendText(b, p.Name), p.Target[:]...)
-		b = appendSet(appendSet(appendSet(b, p.Before), p.Want), p.Found)
+		b = append(layout.AppendText(b, p.Name), p.Target[:]...)
+		b = layout.AppendSet(layout.AppendSet(layout.AppendSet(b, p.Before), p.Want), p.Found)
 		b = append(b, byte(p.State))
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.Tries)), uint64(p.Errors))
-		b = appendInstant(appendText(b, p.Fault), p.First)
+		b = layout.AppendInstant(layout.AppendText(b, p.Fault), p.First)
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.SentNo)), uint64(p.Plan))
 	}
 	return b
 }
 
-func (r *reader) pending() []space.Pending {
-	out := make([]space.Pending, r.count())
+func readPending(r *layout.Reader) []space.Pending {
+	out := make([]space.Pending, r.Count())
 	for i := range out {
-		out[i] = space.Pending{Name: r.text(), Target: r.id(), Before: r.values(), Want: r.values(), Found: r.values(),
-			State: space.State(r.byte()), Tries: int(r.uvarint()), Errors: int(r.uvarint()), Fault: r.text(), First: r.instant(),
-			SentNo: int64(r.uvarint()), Plan: int64(r.uvarint())}
+		out[i] = space.Pending{Name: r.Text(), Target: r.ID(), Before: r.Values(), Want: r.Values(), Found: r.Values(),
+			State: space.State(r.Byte()), Tries: int(r.Uvarint()), Errors: int(r.Uvarint()), Fault: r.Text(), First: r.Instant(),
+			SentNo: int64(r.Uvarint()), Plan: int64(r.Uvarint())}
 	}
 	return out
 }
@@ -72,7 +73,7 @@ func (w *Writer) setPending(key int64, list []space.Pending) error {
 	for i := range list {
 		sent = max(sent, list[i].SentNo)
 	}
-	w.todos.Int(key).Int(int64(connOf(key))).Int(int64(stage(list))).Int(sent).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(appendPending(nil, list))
+	w.todos.Int(key).Int(int64(layout.ConnOf(key))).Int(int64(stage(list))).Int(sent).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(appendPending(nil, list))
 	return nil
 }
 
@@ -90,7 +91,7 @@ func (t *Tx) busy(keys []int64) ([]int64, error) {
 	}
 	out := keys[:0]
 	for _, k := range keys {
-		sym := connOf(k)
+		sym := layout.ConnOf(k)
 		quiet, known := idle[sym]
 		if !known {
 			var n int64
@@ -141,10 +142,10 @@ func (t *Tx) pending(b *db.Batch, q string, args ...any) (map[int64][]space.Pend
 	out := make(map[int64][]space.Pending, len(list))
 	for _, x := range list {
 		if len(x.body) > 0 {
-			r := t.reader(x.body)
-			out[x.key] = r.pending()
-			if r.bad {
-				return nil, errDamaged
+			r := t.rows.Reader(x.body)
+			out[x.key] = readPending(r)
+			if r.Bad {
+				return nil, layout.ErrDamaged
 			}
 			continue
 		}
@@ -153,9 +154,9 @@ func (t *Tx) pending(b *db.Batch, q string, args ...any) (map[int64][]space.Pend
 			return nil, err
 		}
 		if c == nil || int(x.pos) >= len(c.Units) {
-			return nil, errDamaged
+			return nil, layout.ErrDamaged
 		}
-		out[x.key] = derive(&c.Units[x.pos], t.name(connOf(x.key)), x.plan, space.State(x.state))
+		out[x.key] = derive(&c.Units[x.pos], t.rows.Name(layout.ConnOf(x.key)), x.plan, space.State(x.state))
 	}
 	return out, nil
 }
@@ -190,7 +191,7 @@ func derive(u *engine.Unit, conn string, plan int64, state space.State) []space.
 // whole, behind the cursor after (0 begins), and the cursor for the next call;
 // 0 when there are no more.
 func (t *Tx) Pending(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
-	sym, err := t.known(connector)
+	sym, err := t.rows.Known(connector)
 	if err != nil || sym == 0 {
 		return nil, 0, err
 	}
@@ -225,7 +226,7 @@ func (t *Tx) Pending(connector string, states []space.State, after int64, limit 
 
 // SendNo begins a batch of sending: its number is later than any import that
 // began before.
-func (t *Tx) SendNo() (int64, error) { return t.take(sentNo, 1) }
+func (t *Tx) SendNo() (int64, error) { return t.rows.Take(layout.SentNo, 1) }
 
 // MarkSent notes that the entries' changes are being handed over, before they
 // are: in the state and with the numbers that list says. It is one small
@@ -247,7 +248,7 @@ func (t *Tx) SetPending(list []*space.Entry) error {
 			return err
 		}
 	}
-	t.moved = true
+	t.rows.Touched = true
 	return w.Flush()
 }
 
@@ -268,38 +269,38 @@ func (t *Tx) Named(list []Answer) error {
 			return err
 		}
 	}
-	rows, err := t.rowsOf(keys)
+	rows, err := t.rows.RowsOf(keys)
 	if err != nil {
 		return err
 	}
 	for i, a := range list {
 		key := keys[i]
 		r := rows[key]
-		if r == nil || r.anchor == a.Anchor {
+		if r == nil || r.Anchor == a.Anchor {
 			continue
 		}
-		sym := connOf(key)
-		t.sets.Drop(entryOrder, orderRec(nil, sym, []byte(r.anchor), key))
-		t.sets.Add(entryOrder, orderRec(nil, sym, []byte(a.Anchor), key))
-		t.sets.Drop(nameless, be64(nil, key))
-		id := space.EntryID(t.name(sym), a.Anchor)
-		t.sets.Add(entryIDs, be64(append([]byte(nil), id[:]...), key))
-		r.anchor = a.Anchor
-		w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+		sym := layout.ConnOf(key)
+		t.sets.Drop(layout.EntryOrder, layout.OrderRec(nil, sym, []byte(r.Anchor), key))
+		t.sets.Add(layout.EntryOrder, layout.OrderRec(nil, sym, []byte(a.Anchor), key))
+		t.sets.Drop(layout.Nameless, layout.BE64(nil, key))
+		id := space.EntryID(t.rows.Name(sym), a.Anchor)
+		t.sets.Add(layout.EntryIDs, layout.BE64(append([]byte(nil), id[:]...), key))
+		r.Anchor = a.Anchor
+		w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
 	}
-	t.moved = true
+	t.rows.Touched = true
 	return w.Flush()
 }
 
 // linkRecs returns the keys of the objects that the entry is linked to.
 func (t *Tx) linkRecs(key int64) ([]int64, error) {
 	var out []int64
-	err := t.sets.Find(linksOut, [][]byte{be64(nil, key)}, func(_ int, rec []byte) { out = append(out, u64(rec[8:])) })
+	err := t.sets.Find(layout.LinksOut, [][]byte{layout.BE64(nil, key)}, func(_ int, rec []byte) { out = append(out, layout.U64(rec[8:])) })
 	return out, err
 }
 
 // parentOf finds the entry above a DN; 0 and the whole DN if there is none.
-func (t *Tx) parentOf(c *connRow, dn string) (parent int64, rdn string, err error) {
+func (t *Tx) parentOf(c *layout.Connector, dn string) (parent int64, rdn string, err error) {
 	rdn, up := object.SplitDN(dn)
 	if up == "" {
 		return 0, dn, nil
@@ -311,8 +312,8 @@ func (t *Tx) parentOf(c *connRow, dn string) (parent int64, rdn string, err erro
 	return at, rdn, nil
 }
 
-func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
-	folded := string(be32(nil, c.sym)) + object.Fold(dn)
+func (t *Tx) entryAtDN(c *layout.Connector, dn string) (int64, error) {
+	folded := string(layout.BE32(nil, c.Sym)) + object.Fold(dn)
 	if k, ok := t.atDN[folded]; ok {
 		return k, nil
 	}
@@ -321,12 +322,12 @@ func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
 		return 0, err
 	}
 	var key int64
-	hashes := [][16]byte{dnHash(int64(placeOf(parent)), rdn)}
+	hashes := [][16]byte{layout.DNHash(int64(layout.PlaceOf(parent)), rdn)}
 	if parent != 0 {
-		hashes = append(hashes, dnHash(0, dn))
+		hashes = append(hashes, layout.DNHash(0, dn))
 	}
 	for _, h := range hashes {
-		err := t.sets.Find(entryNames, [][]byte{append(be32(nil, c.sym), h[:]...)}, func(_ int, rec []byte) { key = u64(rec[20:]) })
+		err := t.sets.Find(layout.EntryNames, [][]byte{append(layout.BE32(nil, c.Sym), h[:]...)}, func(_ int, rec []byte) { key = layout.U64(rec[20:]) })
 		if err != nil || key != 0 {
 			break
 		}
@@ -343,14 +344,14 @@ func (t *Tx) entryAtDN(c *connRow, dn string) (int64, error) {
 // EntryAt returns the id of the entry that a connector calls by the anchor or,
 // with an empty anchor, by the DN; zero if there is none.
 func (t *Tx) EntryAt(connector, anchor, dn string) (object.ID, error) {
-	c, err := t.connector(connector)
+	c, err := t.rows.Connector(connector)
 	if err != nil || c == nil {
 		return object.ID{}, err
 	}
 	var key int64
 	if anchor != "" {
 		id := space.EntryID(connector, anchor)
-		keys, err := t.uncached(entryIDs, []object.ID{id})
+		keys, err := t.uncached(layout.EntryIDs, []object.ID{id})
 		if err != nil {
 			return object.ID{}, err
 		}
@@ -361,24 +362,24 @@ func (t *Tx) EntryAt(connector, anchor, dn string) (object.ID, error) {
 	if key == 0 {
 		return object.ID{}, nil
 	}
-	rows, err := t.rowsOf([]int64{key})
+	rows, err := t.rows.RowsOf([]int64{key})
 	if err != nil || rows[key] == nil {
 		return object.ID{}, err
 	}
-	return rows[key].id, nil
+	return rows[key].ID, nil
 }
 
 // DueObjects returns objects whose time has come.
 func (t *Tx) DueObjects(now time.Time, limit int) ([]object.ID, error) {
 	var keys []int64
-	err := t.sets.Scan(dueTimes, nil, be64(nil, now.UnixMicro()+1), func(rec []byte) bool {
-		keys = append(keys, u64(rec[8:]))
+	err := t.sets.Scan(layout.DueTimes, nil, layout.BE64(nil, now.UnixMicro()+1), func(rec []byte) bool {
+		keys = append(keys, layout.U64(rec[8:]))
 		return len(keys) < limit
 	})
 	if err != nil {
 		return nil, err
 	}
-	ids, err := t.objectIDsOf(slices.Clone(keys))
+	ids, err := t.rows.ObjectIDsOf(slices.Clone(keys))
 	var out []object.ID
 	for _, k := range keys {
 		if id, ok := ids[k]; ok {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/store/sorted"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
@@ -181,7 +182,7 @@ func (v *View) LoadBirths(born, linked []object.ID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	keys, err := v.t.find(layout.EntryIDs, &v.t.store.entryKeys, ids)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (v *View) LoadBirths(born, linked []object.ID) error {
 		list = append(list, k)
 	}
 	slices.Sort(list)
-	rows, err := v.t.rowsOf(list)
+	rows, err := v.t.rows.RowsOf(list)
 	if err != nil {
 		return err
 	}
@@ -206,13 +207,13 @@ func (v *View) LoadBirths(born, linked []object.ID) error {
 			continue
 		}
 		w := rows[k]
-		if w == nil || w.id != id {
+		if w == nil || w.ID != id {
 			whole = append(whole, id) // what was remembered is not so, or it goes by a second id
 			continue
 		}
-		v.links[id] = links[w.key]
+		v.links[id] = links[w.Key]
 		v.entries[id] = v.t.head(w)
-		v.entries[id].Link = links[w.key]
+		v.entries[id].Link = links[w.Key]
 	}
 	return v.loadEntries(engine.Need{Entries: whole})
 }
@@ -341,7 +342,7 @@ func (v *View) loadLinks(need engine.Need) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	keys, err := v.t.find(layout.EntryIDs, &v.t.store.entryKeys, ids)
 	if err != nil {
 		return err
 	}
@@ -388,16 +389,16 @@ func (t *Tx) keyPrefixes(keys []engine.Key) ([][]byte, []int, error) {
 	var out [][]byte
 	var at []int
 	for i, k := range keys {
-		typ, err := t.known(k.Type)
+		typ, err := t.rows.Known(k.Type)
 		if err != nil {
 			return nil, nil, err
 		}
-		attr, err := t.known(k.Attr)
+		attr, err := t.rows.Known(k.Attr)
 		if err != nil {
 			return nil, nil, err
 		}
 		if typ != 0 && attr != 0 {
-			out = append(out, append(be32(be32(nil, typ), attr), hash64(k.Value)...))
+			out = append(out, append(layout.BE32(layout.BE32(nil, typ), attr), layout.Hash64(k.Value)...))
 			at = append(at, i)
 		}
 	}
@@ -412,7 +413,7 @@ func (t *Tx) lookUp(kind sorted.Kind, keys []engine.Key) (found [][]int64, all [
 	}
 	found = make([][]int64, len(keys))
 	err = t.sets.Find(kind, prefixes, func(i int, rec []byte) {
-		k := u64(rec[16:])
+		k := layout.U64(rec[16:])
 		found[at[i]] = append(found[at[i]], k)
 		all = append(all, k)
 	})
@@ -424,7 +425,7 @@ func (v *View) loadMatches(need engine.Need) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	found, all, err := v.t.lookUp(objectKeys, keys)
+	found, all, err := v.t.lookUp(layout.ObjectKeys, keys)
 	if err != nil {
 		return err
 	}
@@ -434,7 +435,7 @@ func (v *View) loadMatches(need engine.Need) error {
 	}
 	for i, k := range keys {
 		var ids []object.ID
-		folded := v.t.index.Keys[rules.Spot{Type: k.Type, Attr: k.Attr}]
+		folded := v.t.rows.Index.Keys[rules.Spot{Type: k.Type, Attr: k.Attr}]
 		for _, key := range found[i] {
 			w := rows[key]
 			if w != nil && w.obj.Type == k.Type && slices.ContainsFunc(w.obj.Attrs.Get(k.Attr), func(x object.Value) bool { return object.Key(x, folded) == k.Value }) {
@@ -451,11 +452,11 @@ func (v *View) loadCandidates(need engine.Need) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	found, all, err := v.t.lookUp(offers, keys)
+	found, all, err := v.t.lookUp(layout.Offers, keys)
 	if err != nil {
 		return err
 	}
-	rows, err := v.t.rowsOf(all)
+	rows, err := v.t.rows.RowsOf(all)
 	if err != nil {
 		return err
 	}
@@ -463,7 +464,7 @@ func (v *View) loadCandidates(need engine.Need) error {
 		var ids []object.ID
 		for _, key := range found[i] {
 			if w := rows[key]; w != nil {
-				ids = append(ids, w.id)
+				ids = append(ids, w.ID)
 			}
 		}
 		v.offered[k] = sortIDs(ids)
@@ -481,7 +482,7 @@ func (v *View) loadNamers(need engine.Need) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	keys, err := v.t.find(entryIDs, &v.t.store.entryKeys, ids)
+	keys, err := v.t.find(layout.EntryIDs, &v.t.store.entryKeys, ids)
 	if err != nil {
 		return err
 	}
@@ -491,19 +492,19 @@ func (v *View) loadNamers(need engine.Need) error {
 		v.namers[id] = nil
 		if k, ok := keys[id]; ok {
 			of[k] = id
-			prefixes = append(prefixes, be64(nil, k))
+			prefixes = append(prefixes, layout.BE64(nil, k))
 		}
 	}
 	named := map[int64][]int64{} // entry → who names it
 	var all []int64
-	err = v.t.sets.Find(edgesIn, prefixes, func(_ int, rec []byte) {
-		named[u64(rec)] = append(named[u64(rec)], u64(rec[12:]))
-		all = append(all, u64(rec[12:]))
+	err = v.t.sets.Find(layout.EdgesIn, prefixes, func(_ int, rec []byte) {
+		named[layout.U64(rec)] = append(named[layout.U64(rec)], layout.U64(rec[12:]))
+		all = append(all, layout.U64(rec[12:]))
 	})
 	if err != nil {
 		return err
 	}
-	rows, err := v.t.rowsOf(all) // leaves out what is not released
+	rows, err := v.t.rows.RowsOf(all) // leaves out what is not released
 	if err != nil {
 		return err
 	}
@@ -527,7 +528,7 @@ func (v *View) loadReferrers(need engine.Need) error {
 		v.referrers[ids[i]] = nil
 		prefixes = append(prefixes, ids[i][:])
 	}
-	err := v.t.sets.Find(refsIn, prefixes, func(_ int, rec []byte) {
+	err := v.t.sets.Find(layout.RefsIn, prefixes, func(_ int, rec []byte) {
 		id := object.ID(rec[:16])
 		v.referrers[id] = append(v.referrers[id], object.ID(rec[20:36]))
 	})
@@ -545,17 +546,17 @@ func (v *View) loadNames(need engine.Need) error {
 	prefixes := make([][]byte, len(names))
 	for i, n := range names {
 		v.names[n] = claimant{}
-		typ, err := v.t.known(n.Type)
+		typ, err := v.t.rows.Known(n.Type)
 		if err != nil {
 			return err
 		}
-		attr, err := v.t.known(n.Attr)
+		attr, err := v.t.rows.Known(n.Attr)
 		if err != nil {
 			return err
 		}
-		prefixes[i] = append(be32(be32(nil, typ), attr), hash64(n.Value)...)
+		prefixes[i] = append(layout.BE32(layout.BE32(nil, typ), attr), layout.Hash64(n.Value)...)
 	}
-	err := v.t.sets.Find(claims, prefixes, func(i int, rec []byte) {
+	err := v.t.sets.Find(layout.Claims, prefixes, func(i int, rec []byte) {
 		v.names[names[i]] = claimant{id: object.ID(rec[16:32]), ok: true}
 	})
 	if err != nil {
@@ -572,36 +573,36 @@ func (t *Tx) spotted(names []engine.Name, out map[engine.Name]claimant) error {
 		if out[n].ok {
 			continue
 		}
-		for _, spot := range t.index.Also[rules.Spot{Type: n.Type, Attr: n.Attr}] {
+		for _, spot := range t.rows.Index.Also[rules.Spot{Type: n.Type, Attr: n.Attr}] {
 			var p []byte
 			for _, name := range []string{spot.Connector, spot.Type, spot.Attr} {
-				y, err := t.known(name)
+				y, err := t.rows.Known(name)
 				if err != nil {
 					return err
 				}
-				p = be32(p, y)
+				p = layout.BE32(p, y)
 			}
-			prefixes = append(prefixes, append(p, hash64(n.Value)...))
+			prefixes = append(prefixes, append(p, layout.Hash64(n.Value)...))
 			of = append(of, n)
 		}
 	}
 	found := map[engine.Name][]int64{}
 	var all []int64
-	err := t.sets.Find(spots, prefixes, func(i int, rec []byte) {
-		found[of[i]] = append(found[of[i]], u64(rec[20:]))
-		all = append(all, u64(rec[20:]))
+	err := t.sets.Find(layout.Spots, prefixes, func(i int, rec []byte) {
+		found[of[i]] = append(found[of[i]], layout.U64(rec[20:]))
+		all = append(all, layout.U64(rec[20:]))
 	})
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	rows, err := t.rowsOf(all)
+	rows, err := t.rows.RowsOf(all)
 	if err != nil {
 		return err
 	}
 	links, err := t.linksOf(all)
 	for n, keys := range found {
 		for _, k := range keys {
-			if rows[k] == nil || !bytes.Contains([]byte(object.Fold(rows[k].image)), []byte(object.Fold(n.Value))) {
+			if rows[k] == nil || !bytes.Contains([]byte(object.Fold(rows[k].Image)), []byte(object.Fold(n.Value))) {
 				continue // only the hash was the same
 			}
 			if !out[n].ok || out[n].id.IsZero() {

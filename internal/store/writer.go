@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -27,10 +28,10 @@ type Writer struct {
 	births   *db.Batch
 	accounts *db.Batch
 	todos    *db.Batch
-	puts     []rawRow
-	entries  []rawRow
+	puts     []layout.Raw
+	entries  []layout.Raw
 	dead     *db.Batch
-	gone     []rawRow
+	gone     []layout.Raw
 	doneTodo *db.Batch
 }
 
@@ -69,7 +70,7 @@ func (w *Writer) entryKey(id object.ID) (int64, error) {
 	if k := w.t.store.entryKeys.get(id); k != 0 {
 		return k, nil
 	}
-	keys, err := w.t.uncached(entryIDs, []object.ID{id})
+	keys, err := w.t.uncached(layout.EntryIDs, []object.ID{id})
 	if err != nil {
 		return 0, err
 	}
@@ -82,7 +83,7 @@ func (w *Writer) entryKey(id object.ID) (int64, error) {
 // Birth adds an object. References among its attributes are stored as edges.
 func (w *Writer) Birth(o *metaverse.Object) error {
 	t := w.t
-	key, err := t.take(objectKey, 1)
+	key, err := t.rows.Take(layout.ObjectKey, 1)
 	if err != nil {
 		return err
 	}
@@ -92,12 +93,12 @@ func (w *Writer) Birth(o *metaverse.Object) error {
 		return err
 	}
 	w.births.Int(key).Bytes(body)
-	t.sets.Add(objectIDs, be64(append([]byte(nil), o.ID[:]...), key))
-	typ, err := t.sym(o.Type)
+	t.sets.Add(layout.ObjectIDs, layout.BE64(append([]byte(nil), o.ID[:]...), key))
+	typ, err := t.rows.Sym(o.Type)
 	if err != nil {
 		return err
 	}
-	t.sets.Add(typeOrder, be64(be32(nil, typ), key))
+	t.sets.Add(layout.TypeOrder, layout.BE64(layout.BE32(nil, typ), key))
 	if err := w.refs(key, o, nil); err != nil {
 		return err
 	}
@@ -115,14 +116,14 @@ func (w *Writer) refs(key int64, is, was *metaverse.Object) error {
 			if !isRefs(a.Values) {
 				continue
 			}
-			y, err := w.t.sym(a.Name)
+			y, err := w.t.rows.Sym(a.Name)
 			if err != nil {
 				return err
 			}
 			for _, v := range a.Values {
 				to := v.Text()
-				out := append(be32(be64(make([]byte, 0, 28), key), y), to...)
-				in := append(be32(append(make([]byte, 0, 36), to...), y), o.ID[:]...)
+				out := append(layout.BE32(layout.BE64(make([]byte, 0, 28), key), y), to...)
+				in := append(layout.BE32(append(make([]byte, 0, 36), to...), y), o.ID[:]...)
 				fn(out, in)
 			}
 		}
@@ -133,8 +134,8 @@ func (w *Writer) refs(key int64, is, was *metaverse.Object) error {
 	}
 	err := each(is, func(out, in []byte) {
 		if !have[string(out)] {
-			w.t.sets.Add(refsOut, out)
-			w.t.sets.Add(refsIn, in)
+			w.t.sets.Add(layout.RefsOut, out)
+			w.t.sets.Add(layout.RefsIn, in)
 		}
 		delete(have, string(out))
 	})
@@ -143,8 +144,8 @@ func (w *Writer) refs(key int64, is, was *metaverse.Object) error {
 	}
 	return each(was, func(out, in []byte) {
 		if have[string(out)] {
-			w.t.sets.Drop(refsOut, out)
-			w.t.sets.Drop(refsIn, in)
+			w.t.sets.Drop(layout.RefsOut, out)
+			w.t.sets.Drop(layout.RefsIn, in)
 		}
 	})
 }
@@ -177,18 +178,18 @@ func (w *Writer) ref(obj object.ID, attr string, target object.ID, drop bool) er
 	if err != nil {
 		return err
 	}
-	y, err := w.t.sym(attr)
+	y, err := w.t.rows.Sym(attr)
 	if err != nil {
 		return err
 	}
-	out := append(be32(be64(nil, key), y), target[:]...)
-	in := append(be32(append([]byte(nil), target[:]...), y), obj[:]...)
+	out := append(layout.BE32(layout.BE64(nil, key), y), target[:]...)
+	in := append(layout.BE32(append([]byte(nil), target[:]...), y), obj[:]...)
 	change := w.t.sets.Add
 	if drop {
 		change = w.t.sets.Drop
 	}
-	change(refsOut, out)
-	change(refsIn, in)
+	change(layout.RefsOut, out)
+	change(layout.RefsIn, in)
 	return nil
 }
 
@@ -217,7 +218,7 @@ func (w *Writer) Put(is, was *metaverse.Object) error {
 	if err != nil {
 		return err
 	}
-	w.puts = append(w.puts, rawRow{key: row.key, version: row.obj.Version + 1, body: body})
+	w.puts = append(w.puts, layout.Raw{Key: row.key, Version: row.obj.Version + 1, Body: body})
 	w.history(is.ID)
 	if err := t.indexObject(row, t.sets.Drop); err != nil {
 		return err
@@ -241,8 +242,8 @@ func (w *objectRow) refsLeft(is, was *metaverse.Object) map[string]metaverse.Ori
 
 // history notes that the unit being applied changed the object.
 func (w *Writer) history(id object.ID) {
-	rec := be64(append([]byte(nil), id[:]...), w.plan)
-	w.t.sets.Add(history, append(be32(rec, uint32(w.chunk)), byte(w.place)))
+	rec := layout.BE64(append([]byte(nil), id[:]...), w.plan)
+	w.t.sets.Add(layout.History, append(layout.BE32(rec, uint32(w.chunk)), byte(w.place)))
 }
 
 // touch moves the versions of objects whose references changed, and sees to
@@ -266,23 +267,23 @@ func (w *Writer) touch() error {
 		if row == nil {
 			return fmt.Errorf("object %s: %w", id, errUnknown)
 		}
-		put := rawRow{version: row.obj.Version}
-		i := slices.IndexFunc(w.puts, func(x rawRow) bool { return x.key == row.key })
+		put := layout.Raw{Version: row.obj.Version}
+		i := slices.IndexFunc(w.puts, func(x layout.Raw) bool { return x.Key == row.key })
 		if i >= 0 {
 			put = w.puts[i]
 			if row, err = w.t.readObject(put); err != nil {
 				return err
 			}
 		}
-		if put.version == rows[id].obj.Version {
-			put.version++
+		if put.Version == rows[id].obj.Version {
+			put.Version++
 			w.history(id)
 		}
 		row.withRefs(w.refd[id])
-		if put.body, err = w.t.appendObject(nil, row.born, &row.obj); err != nil {
+		if put.Body, err = w.t.appendObject(nil, row.born, &row.obj); err != nil {
 			return err
 		}
-		put.key = row.key
+		put.Key = row.key
 		if i >= 0 {
 			w.puts[i] = put
 		} else {
@@ -317,11 +318,11 @@ func (w *Writer) Death(was *metaverse.Object) error {
 		return fmt.Errorf("object %s: %w", was.ID, errUnknown)
 	}
 	w.dead.Int(row.key)
-	rec := be64(append([]byte(nil), was.ID[:]...), row.born>>32)
-	t.sets.Add(history, append(be32(rec, uint32(row.born&0xffffffff>>8)), byte(row.born)))
+	rec := layout.BE64(append([]byte(nil), was.ID[:]...), row.born>>32)
+	t.sets.Add(layout.History, append(layout.BE32(rec, uint32(row.born&0xffffffff>>8)), byte(row.born)))
 	w.history(was.ID)
-	t.sets.Drop(objectIDs, be64(append([]byte(nil), was.ID[:]...), row.key))
-	t.sets.Drop(typeOrder, be64(be32(nil, row.typ), row.key))
+	t.sets.Drop(layout.ObjectIDs, layout.BE64(append([]byte(nil), was.ID[:]...), row.key))
+	t.sets.Drop(layout.TypeOrder, layout.BE64(layout.BE32(nil, row.typ), row.key))
 	if err := w.refs(row.key, nil, &row.obj); err != nil {
 		return err
 	}
@@ -341,21 +342,21 @@ func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) e
 		if err != nil {
 			return err
 		}
-		w.t.sets.Drop(linksIn, be64(be64(nil, obj), key))
-		w.t.sets.Drop(linksOut, be64(be64(nil, key), obj))
+		w.t.sets.Drop(layout.LinksIn, layout.BE64(layout.BE64(nil, obj), key))
+		w.t.sets.Drop(layout.LinksOut, layout.BE64(layout.BE64(nil, key), obj))
 	}
 	if !to.IsZero() {
 		obj, err := w.objectKey(to)
 		if err != nil {
 			return err
 		}
-		w.t.sets.Add(linksIn, be64(be64(nil, obj), key))
-		w.t.sets.Add(linksOut, be64(be64(nil, key), obj))
+		w.t.sets.Add(layout.LinksIn, layout.BE64(layout.BE64(nil, obj), key))
+		w.t.sets.Add(layout.LinksOut, layout.BE64(layout.BE64(nil, key), obj))
 	}
 	if !explicit && cut.IsZero() && from.IsZero() {
 		return nil // the row says nothing of it
 	}
-	rows, err := w.t.rowsOf([]int64{key})
+	rows, err := w.t.rows.RowsOf([]int64{key})
 	if err != nil {
 		return err
 	}
@@ -363,15 +364,15 @@ func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) e
 	if r == nil {
 		return fmt.Errorf("entry %s: %w", entry, errUnknown)
 	}
-	r.flags &^= rowExplicit | rowCut
+	r.Flags &^= layout.RowExplicit | layout.RowCut
 	if explicit {
-		r.flags |= rowExplicit
+		r.Flags |= layout.RowExplicit
 	}
 	if !cut.IsZero() {
-		r.flags |= rowCut
+		r.Flags |= layout.RowCut
 	}
-	r.cut = cut
-	w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+	r.Cut = cut
+	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
 	return nil
 }
 
@@ -379,56 +380,56 @@ func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) e
 // object. What is to be sent is what the unit being applied says.
 func (w *Writer) NewAccount(e *space.Entry, obj object.ID) error {
 	t := w.t
-	c, err := t.connector(e.Connector)
+	c, err := t.rows.Connector(e.Connector)
 	if err != nil {
 		return err
 	}
-	typ, err := t.sym(e.Type)
+	typ, err := t.rows.Sym(e.Type)
 	if err != nil {
 		return err
 	}
-	key := c.nextMade
-	c.nextMade++
-	t.raised = true
+	key := c.NextMade
+	c.NextMade++
+	t.rows.Raised = true
 	w.made[e.ID] = key
-	r := row{key: key, typ: typ, id: e.ID, anchor: e.Anchor}
+	r := layout.Row{Key: key, Typ: typ, ID: e.ID, Anchor: e.Anchor}
 	if len(e.Initial) > 0 {
-		initial, err := t.appendBag(nil, e.Initial)
+		initial, err := t.rows.AppendBag(nil, e.Initial)
 		if err != nil {
 			return err
 		}
-		r.extra = string(appendExtra(nil, nil, string(initial)))
-		r.flags |= rowExtra
+		r.Extra = string(layout.AppendExtra(nil, nil, string(initial)))
+		r.Flags |= layout.RowExtra
 	}
 	if e.DN != "" {
-		r.flags |= rowNamed
-		r.rdn = e.DN
+		r.Flags |= layout.RowNamed
+		r.RDN = e.DN
 		if err := w.nest(c, &r, e.DN); err != nil {
 			return err
 		}
 	}
-	w.accounts.Int(key).Bytes(append(r.append(nil), 0))
-	t.sets.Add(entryIDs, be64(append([]byte(nil), e.ID[:]...), key))
-	t.sets.Add(entryOrder, orderRec(nil, c.sym, []byte(e.Anchor), key))
+	w.accounts.Int(key).Bytes(append(r.Append(nil), 0))
+	t.sets.Add(layout.EntryIDs, layout.BE64(append([]byte(nil), e.ID[:]...), key))
+	t.sets.Add(layout.EntryOrder, layout.OrderRec(nil, c.Sym, []byte(e.Anchor), key))
 	ok, err := w.objectKey(obj)
 	if err != nil {
 		return err
 	}
-	t.sets.Add(linksIn, be64(be64(nil, ok), key))
-	t.sets.Add(linksOut, be64(be64(nil, key), ok))
-	w.todos.Int(key).Int(int64(c.sym)).Int(int64(space.Waiting)).Int(0).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(nil)
+	t.sets.Add(layout.LinksIn, layout.BE64(layout.BE64(nil, ok), key))
+	t.sets.Add(layout.LinksOut, layout.BE64(layout.BE64(nil, key), ok))
+	w.todos.Int(key).Int(int64(c.Sym)).Int(int64(space.Waiting)).Int(0).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(nil)
 	return nil
 }
 
 // nest finds the parent of a DN, so that renaming it renames this entry.
-func (w *Writer) nest(c *connRow, r *row, dn string) error {
+func (w *Writer) nest(c *layout.Connector, r *layout.Row, dn string) error {
 	parent, rdn, err := w.t.parentOf(c, dn)
 	if err != nil {
 		return err
 	}
-	r.parent, r.rdn = parent, rdn
-	w.t.sets.Add(entryNames, dnRec(c.sym, dnHash(int64(placeOf(parent)), rdn), r.key))
-	w.t.sets.Add(nameless, be64(nil, r.key))
+	r.Parent, r.RDN = parent, rdn
+	w.t.sets.Add(layout.EntryNames, layout.DNRec(c.Sym, layout.DNHash(int64(layout.PlaceOf(parent)), rdn), r.Key))
+	w.t.sets.Add(layout.Nameless, layout.BE64(nil, r.Key))
 	return nil
 }
 
@@ -447,7 +448,7 @@ func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 	if err != nil {
 		return err
 	}
-	rows, err := w.t.rowsOf([]int64{key})
+	rows, err := w.t.rows.RowsOf([]int64{key})
 	if err != nil {
 		return err
 	}
@@ -455,17 +456,17 @@ func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 	if r == nil {
 		return fmt.Errorf("entry %s: %w", entry, errUnknown)
 	}
-	arrived, _, err := w.t.readExtra(r.extra)
+	arrived, _, err := w.t.rows.ReadExtra(r.Extra)
 	if err != nil {
 		return err
 	}
-	bag, err := w.t.appendBag(nil, initial)
+	bag, err := w.t.rows.AppendBag(nil, initial)
 	if err != nil {
 		return err
 	}
-	r.extra = string(appendExtra(nil, arrived, string(bag)))
-	r.flags |= rowExtra
-	w.entries = append(w.entries, rawRow{key: key, version: r.version, body: r.append(nil)})
+	r.Extra = string(layout.AppendExtra(nil, arrived, string(bag)))
+	r.Flags |= layout.RowExtra
+	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
 	return nil
 }
 
@@ -476,7 +477,7 @@ func (w *Writer) DropEntry(entry object.ID) error {
 	if err != nil {
 		return err
 	}
-	raw, err := w.t.get(entries, []int64{key})
+	raw, err := w.t.rows.Get(layout.Entries, []int64{key})
 	if err != nil || len(raw) == 0 {
 		return err
 	}
@@ -496,14 +497,14 @@ func (w *Writer) SetDue(id object.ID, at time.Time) error {
 		return nil
 	}
 	if !row.obj.Due.IsZero() {
-		w.t.sets.Drop(dueTimes, be64(be64(nil, row.obj.Due.UnixMicro()), row.key))
+		w.t.sets.Drop(layout.DueTimes, layout.BE64(layout.BE64(nil, row.obj.Due.UnixMicro()), row.key))
 	}
 	if !at.IsZero() {
-		w.t.sets.Add(dueTimes, be64(be64(nil, at.UnixMicro()), row.key))
+		w.t.sets.Add(layout.DueTimes, layout.BE64(layout.BE64(nil, at.UnixMicro()), row.key))
 	}
 	row.obj.Due = at
 	body, err := w.t.appendObject(nil, row.born, &row.obj)
-	w.puts = append(w.puts, rawRow{key: row.key, version: row.obj.Version, body: body})
+	w.puts = append(w.puts, layout.Raw{Key: row.key, Version: row.obj.Version, Body: body})
 	return err
 }
 
@@ -514,22 +515,22 @@ func (w *Writer) Flush() error {
 		return err
 	}
 	if w.births.Len() > 0 {
-		if err := t.insert(objects, w.births); err != nil {
+		if err := t.rows.Insert(layout.Objects, w.births); err != nil {
 			return err
 		}
 	}
 	if w.accounts.Len() > 0 {
-		if err := t.insert(entries, w.accounts); err != nil {
+		if err := t.rows.Insert(layout.Entries, w.accounts); err != nil {
 			return err
 		}
 	}
-	if err := t.put(objects, last(w.puts)); err != nil {
+	if err := t.rows.Put(layout.Objects, last(w.puts)); err != nil {
 		return err
 	}
-	if err := t.put(entries, last(w.entries)); err != nil {
+	if err := t.rows.Put(layout.Entries, last(w.entries)); err != nil {
 		return err
 	}
-	if err := t.remove(objects, w.dead); err != nil {
+	if err := t.rows.Remove(layout.Objects, w.dead); err != nil {
 		return err
 	}
 	if w.doneTodo.Len() > 0 {
@@ -554,26 +555,26 @@ func (w *Writer) Flush() error {
 }
 
 func (w *Writer) flushGone() error {
-	by := map[uint32][]rawRow{}
+	by := map[uint32][]layout.Raw{}
 	for _, x := range w.gone {
-		by[connOf(x.key)] = append(by[connOf(x.key)], x)
+		by[layout.ConnOf(x.Key)] = append(by[layout.ConnOf(x.Key)], x)
 	}
-	conns, err := w.t.connectors()
+	conns, err := w.t.rows.Connectors()
 	if err != nil {
 		return err
 	}
 	for sym, list := range by {
-		if err := w.t.erase(conns[sym], list, 0); err != nil {
+		if err := w.t.rows.Erase(conns[sym], list, 0); err != nil {
 			return err
 		}
 		for _, x := range list {
-			links, err := w.t.linkRecs(x.key)
+			links, err := w.t.linkRecs(x.Key)
 			if err != nil {
 				return err
 			}
 			for _, l := range links {
-				w.t.sets.Drop(linksOut, be64(be64(nil, x.key), l))
-				w.t.sets.Drop(linksIn, be64(be64(nil, l), x.key))
+				w.t.sets.Drop(layout.LinksOut, layout.BE64(layout.BE64(nil, x.Key), l))
+				w.t.sets.Drop(layout.LinksIn, layout.BE64(layout.BE64(nil, l), x.Key))
 			}
 		}
 	}
@@ -581,15 +582,15 @@ func (w *Writer) flushGone() error {
 }
 
 // last keeps the last row for each key.
-func last(rows []rawRow) []rawRow {
+func last(rows []layout.Raw) []layout.Raw {
 	at := map[int64]int{}
 	out := rows[:0]
 	for _, x := range rows {
-		if i, ok := at[x.key]; ok {
+		if i, ok := at[x.Key]; ok {
 			out[i] = x
 			continue
 		}
-		at[x.key] = len(out)
+		at[x.Key] = len(out)
 		out = append(out, x)
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/space"
 )
 
@@ -19,7 +20,7 @@ func testImport(t *testing.T, fresh func(testing.TB) string) {
 	check(t, m.Put(person("2", str("name", "Bo"), ref("boss", "1"))))
 	check(t, m.Put(person("1", str("name", "Ada", "Ada L."))))
 	check(t, m.Put(person("3", str("name", "Cy"), ref("boss", "9"))))
-	var dup *store.DuplicateError
+	var dup *staging.DuplicateError
 	if err := m.Put(person("1", str("name", "again"))); !errors.As(err, &dup) {
 		t.Errorf("the same anchor twice: %v", err)
 	}
@@ -84,7 +85,7 @@ func testImport(t *testing.T, fresh func(testing.TB) string) {
 	equal(t, "given up", dump(all(t, s, "hr")), before)
 	st = importAll(t, s, "hr", ada, person("2", str("name", "Bo"), ref("boss", "9")), person("9", str("name", "Nine")), person("3", str("name", "Cy"), ref("boss", "9")))
 	equal(t, "nothing left of it", st.Changed+st.Added+st.Missing, 0)
-	if _, err := s.Release(context.Background(), "hr"); !errors.Is(err, store.ErrNothingToRelease) {
+	if _, err := s.Release(context.Background(), "hr"); !errors.Is(err, staging.ErrNothingToRelease) {
 		t.Errorf("released twice: %v", err)
 	}
 }
@@ -130,7 +131,7 @@ func testNames(t *testing.T, fresh func(testing.TB) string) {
 	// The container is renamed: its children show their new names at once,
 	// though only the container was told; a later full import finds nothing.
 	m := begin(t, s, "ad", false)
-	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: object.Record{Type: "ou", Anchor: "g-ou", DN: "OU=People,DC=x"}}))
+	check(t, m.Change(staging.Delta{Op: staging.PutWhole, Record: object.Record{Type: "ou", Anchor: "g-ou", DN: "OU=People,DC=x"}}))
 	_, err := m.Finish("", true)
 	check(t, err)
 	_, err = s.Release(context.Background(), "ad")
@@ -145,7 +146,7 @@ func testNames(t *testing.T, fresh func(testing.TB) string) {
 
 	// The placeholder turns out to be somebody, under the same id.
 	m = begin(t, s, "ad", false)
-	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: adUser("g-out", "CN=Out,OU=Else,DC=x", str("name", "Out"))}))
+	check(t, m.Change(staging.Delta{Op: staging.PutWhole, Record: adUser("g-out", "CN=Out,OU=Else,DC=x", str("name", "Out"))}))
 	_, err = m.Finish("", true)
 	check(t, err)
 	_, err = s.Release(context.Background(), "ad")
@@ -191,19 +192,19 @@ func testDeltas(t *testing.T, fresh func(testing.TB) string) {
 	recs = append(recs, object.Record{Type: "group", Anchor: "g", Attrs: object.Bag(ref("members", members...))})
 	importAll(t, s, "hr", recs...)
 	m := begin(t, s, "hr", false)
-	mod := func(op store.ModOp, name string, vs ...object.Value) store.Mod {
-		return store.Mod{Op: op, Name: name, Values: object.Set(vs...)}
+	mod := func(op staging.ModOp, name string, vs ...object.Value) staging.Mod {
+		return staging.Mod{Op: op, Name: name, Values: object.Set(vs...)}
 	}
-	merge := func(typ, anchor string, mods ...store.Mod) {
+	merge := func(typ, anchor string, mods ...staging.Mod) {
 		t.Helper()
-		check(t, m.Change(store.Delta{Op: store.Merge, Record: object.Record{Type: typ, Anchor: anchor}, Mods: mods}))
+		check(t, m.Change(staging.Delta{Op: staging.Merge, Record: object.Record{Type: typ, Anchor: anchor}, Mods: mods}))
 	}
-	merge("group", "g", mod(store.AddValues, "members", object.Reference("new")), mod(store.DropValues, "members", object.Reference("p0")))
-	merge("group", "g", mod(store.DropValues, "members", object.Reference("p1"))) // the same object once more
-	merge("user", "p2", mod(store.ReplaceValues, "name", object.Str("Other")))
-	merge("user", "p2", mod(store.AddValues, "name", object.Str("Second")))
-	check(t, m.Change(store.Delta{Op: store.PutWhole, Record: person("new", str("name", "New"))}))
-	check(t, m.Change(store.Delta{Op: store.Gone, Record: object.Record{Anchor: "p3"}}))
+	merge("group", "g", mod(staging.AddValues, "members", object.Reference("new")), mod(staging.DropValues, "members", object.Reference("p0")))
+	merge("group", "g", mod(staging.DropValues, "members", object.Reference("p1"))) // the same object once more
+	merge("user", "p2", mod(staging.ReplaceValues, "name", object.Str("Other")))
+	merge("user", "p2", mod(staging.AddValues, "name", object.Str("Second")))
+	check(t, m.Change(staging.Delta{Op: staging.PutWhole, Record: person("new", str("name", "New"))}))
+	check(t, m.Change(staging.Delta{Op: staging.Gone, Record: object.Record{Anchor: "p3"}}))
 	st, err := m.Finish("m2", true)
 	check(t, err)
 	equal(t, "changed", st.Changed, 2)
@@ -248,7 +249,7 @@ func testImportHistories(t *testing.T, fresh func(testing.TB) string) {
 				n := name()
 				if rnd.IntN(4) == 0 {
 					if _, ok := world[n]; ok && !full {
-						check(t, m.Change(store.Delta{Op: store.Gone, Record: object.Record{Anchor: n}}))
+						check(t, m.Change(staging.Delta{Op: staging.Gone, Record: object.Record{Anchor: n}}))
 					}
 					delete(world, n)
 					continue
@@ -256,7 +257,7 @@ func testImportHistories(t *testing.T, fresh func(testing.TB) string) {
 				world[n] = draw(n)
 				if !full {
 					known[n] = true
-					check(t, m.Change(store.Delta{Op: store.PutWhole, Record: world[n]}))
+					check(t, m.Change(staging.Delta{Op: staging.PutWhole, Record: world[n]}))
 				}
 			}
 			if full {

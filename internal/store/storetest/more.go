@@ -11,6 +11,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
@@ -464,7 +465,7 @@ func testCrash(t *testing.T, fresh func(testing.TB) string) {
 	work := func(ctx context.Context, s *store.Store) error {
 		s.SetIndexes(indexes)
 		for _, recs := range [][]object.Record{hrPeople(4), append(hrPeople(3), person("x", ref("boss", "00001", "y")))} {
-			m, err := s.BeginImport(ctx, "hr", store.ImportOptions{Full: true, Schema: schema, At: at})
+			m, err := s.BeginImport(ctx, "hr", staging.Options{Full: true, Schema: schema, At: at})
 			if err != nil {
 				return err
 			}

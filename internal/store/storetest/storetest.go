@@ -12,6 +12,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
@@ -104,15 +105,15 @@ func person(anchor string, attrs ...object.Attr) object.Record {
 	return object.Record{Type: "user", Anchor: anchor, Attrs: object.Bag(attrs...)}
 }
 
-func begin(t testing.TB, s *store.Store, conn string, full bool) *store.Import {
+func begin(t testing.TB, s *store.Store, conn string, full bool) *staging.Import {
 	t.Helper()
-	m, err := s.BeginImport(context.Background(), conn, store.ImportOptions{Full: full, Schema: schema, At: at})
+	m, err := s.BeginImport(context.Background(), conn, staging.Options{Full: full, Schema: schema, At: at})
 	check(t, err)
 	return m
 }
 
 // importAll imports the records whole and releases them.
-func importAll(t testing.TB, s *store.Store, conn string, recs ...object.Record) store.Stats {
+func importAll(t testing.TB, s *store.Store, conn string, recs ...object.Record) staging.Stats {
 	t.Helper()
 	m := begin(t, s, conn, true)
 	for _, r := range recs {

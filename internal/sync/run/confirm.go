@@ -5,13 +5,14 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/space"
 )
 
 // confirm settles what a released import says of the changes that were on
 // their way to the connector's accounts (EXP-8 to EXP-12, EXP-17).
 func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) error {
-	var last []store.Stats
+	var last []staging.Stats
 	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
 		last, err = t.LastImports(x.Name, 1)
 		return err

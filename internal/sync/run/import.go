@@ -8,6 +8,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/space"
 )
@@ -20,7 +21,7 @@ type importing struct {
 	conn connector.Connector
 	desc connector.Description
 	full bool
-	imp  *store.Import
+	imp  *staging.Import
 	told int64
 	bad  int64
 }
@@ -128,23 +129,23 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	}
 	return since.ImportSince(ctx, im.scope(), from, func(d connector.Delta) error {
 		im.progress()
-		return im.refusable(im.imp.Change(store.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)}))
+		return im.refusable(im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)}))
 	})
 }
 
-var deltaOps = [...]store.DeltaOp{connector.Put: store.PutWhole, connector.Merge: store.Merge, connector.Delete: store.Gone}
+var deltaOps = [...]staging.DeltaOp{connector.Put: staging.PutWhole, connector.Merge: staging.Merge, connector.Delete: staging.Gone}
 
-func mods(ms []connector.Mod) []store.Mod {
-	out := make([]store.Mod, len(ms))
+func mods(ms []connector.Mod) []staging.Mod {
+	out := make([]staging.Mod, len(ms))
 	for i, m := range ms {
-		out[i] = store.Mod{Op: [...]store.ModOp{connector.Replace: store.ReplaceValues, connector.AddValues: store.AddValues, connector.DropValues: store.DropValues}[m.Op], Name: m.Name, Values: m.Values}
+		out[i] = staging.Mod{Op: [...]staging.ModOp{connector.Replace: staging.ReplaceValues, connector.AddValues: staging.AddValues, connector.DropValues: staging.DropValues}[m.Op], Name: m.Name, Values: m.Values}
 	}
 	return out
 }
 
 func (im *importing) begin(ctx context.Context) error {
 	var err error
-	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, store.ImportOptions{Full: im.full, Schema: im.desc.Schema, At: im.r.now()})
+	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, staging.Options{Full: im.full, Schema: im.desc.Schema, At: im.r.now()})
 	return err
 }
 
@@ -168,7 +169,7 @@ func (im *importing) refuse(ref *connector.Refusal) {
 
 // refusable turns what the store says of one object into a refusal of it.
 func (im *importing) refusable(err error) error {
-	var dup *store.DuplicateError
+	var dup *staging.DuplicateError
 	if errors.As(err, &dup) {
 		im.refuse(&connector.Refusal{Object: dup.Anchor, Code: connector.DuplicateObject, Err: err})
 		return nil
@@ -207,7 +208,7 @@ func (im *importing) broke(err error) error {
 }
 
 // count tells what was staged by MIM's counters (STAT-8).
-func (im *importing) count(s store.Stats) {
+func (im *importing) count(s staging.Stats) {
 	im.rep.count("stage-add", s.Added)
 	im.rep.count("stage-update", s.Changed)
 	im.rep.count("stage-delete", s.Missing)
@@ -219,7 +220,7 @@ func (im *importing) count(s store.Stats) {
 }
 
 // judge lets the health gate decide, and releases what it lets through.
-func (im *importing) judge(ctx context.Context, s store.Stats) error {
+func (im *importing) judge(ctx context.Context, s staging.Stats) error {
 	im.rep.Result = Success
 	switch {
 	case im.bad > 0:
@@ -227,7 +228,7 @@ func (im *importing) judge(ctx context.Context, s store.Stats) error {
 	case im.rep.Message != "":
 		im.rep.Result = CompletedWarnings
 	}
-	var before []store.Stats
+	var before []staging.Stats
 	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
 		before, err = t.LastImports(im.x.Name, 5)
 		return err
@@ -252,7 +253,7 @@ func (im *importing) judge(ctx context.Context, s store.Stats) error {
 	return im.r.release(ctx, im.x, im.rep)
 }
 
-func rows(s store.Stats) (n int64) {
+func rows(s staging.Stats) (n int64) {
 	for _, t := range s.Types {
 		n += t.Rows
 	}
@@ -285,7 +286,7 @@ func (r *Runner) ourDeletes(ctx context.Context, conn string) (map[string]int64,
 
 // suspect asks the health gate. It compares only what rules read. ours are the
 // accounts that we deleted ourselves, by type.
-func (r *Runner) suspect(x *Connected, before []store.Stats, now store.Stats, ours map[string]int64) []Suspicion {
+func (r *Runner) suspect(x *Connected, before []staging.Stats, now staging.Stats, ours map[string]int64) []Suspicion {
 	released := make([]Census, 0, len(before))
 	for i := len(before) - 1; i >= 0; i-- {
 		released = append(released, r.census(x.Name, before[i]))
@@ -306,7 +307,7 @@ func lastEntries(released []Census, typ string) int {
 }
 
 // census takes from an import's numbers what the gate compares.
-func (r *Runner) census(conn string, s store.Stats) Census {
+func (r *Runner) census(conn string, s staging.Stats) Census {
 	c := Census{Entries: map[string]int{}, Empty: map[string]map[string]int{}}
 	for typ, t := range s.Types {
 		c.Entries[typ] = int(t.Rows)

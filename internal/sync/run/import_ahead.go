@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"muster/internal/base/object"
-	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/connector"
 )
 
@@ -16,17 +16,17 @@ const (
 
 // taker hands records to an import in a goroutine of its own.
 type taker struct {
-	imp    *store.Import
+	imp    *staging.Import
 	part   []object.Record
 	parts  chan []object.Record
 	free   chan []object.Record
 	failed chan error // at most one
 	done   chan struct{}
 
-	duplicates []*store.DuplicateError // read them when done
+	duplicates []*staging.DuplicateError // read them when done
 }
 
-func newTaker(imp *store.Import) *taker {
+func newTaker(imp *staging.Import) *taker {
 	t := &taker{imp: imp, part: make([]object.Record, 0, recordsAtOnce), parts: make(chan []object.Record, recordsAhead),
 		free: make(chan []object.Record, recordsAhead+2), failed: make(chan error, 1), done: make(chan struct{})}
 	go t.work()
@@ -42,7 +42,7 @@ func (t *taker) work() {
 				break // it is told at the next part
 			}
 			err := t.imp.Put(part[i])
-			var dup *store.DuplicateError
+			var dup *staging.DuplicateError
 			switch {
 			case errors.As(err, &dup):
 				t.duplicates = append(t.duplicates, dup)

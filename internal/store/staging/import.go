@@ -1,4 +1,7 @@
-package store
+// Package staging takes in what connected systems tell: it compares that with what
+// is released and stages the differences, which are seen once the import is
+// released and not before. It decides nothing, and calls no system.
+package staging
 
 import (
 	"context"
@@ -11,13 +14,26 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"muster/internal/base/object"
-	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
-// ImportOptions says what is going to be imported.
-type ImportOptions struct {
+// Imports are the imports of a store.
+type Imports struct {
+	rows *layout.Store
+	busy chan map[string]bool // connectors with an import under way
+}
+
+// New returns the imports of a store.
+func New(s *layout.Store) *Imports {
+	i := &Imports{rows: s, busy: make(chan map[string]bool, 1)}
+	i.busy <- map[string]bool{}
+	return i
+}
+
+// Options says what is going to be imported.
+type Options struct {
 	Full   bool          // the whole system will be told; otherwise changes
 	Schema object.Schema // tells which attributes hold references, and how they name
 	At     time.Time     // when it began: from then on what is not shown is missing
@@ -27,13 +43,13 @@ type ImportOptions struct {
 // from what was released. Nothing of it is seen before Release. It is used by
 // one goroutine.
 type Import struct {
-	store *Store
+	of    *Imports
 	ctx   context.Context // an import lives within one call of run
 	name  string
 	no    int64
-	conn  *connRow
-	opts  ImportOptions
-	index Indexes
+	conn  *layout.Connector
+	opts  Options
+	index layout.Indexes
 	next  uint32 // the next place
 
 	ids   *idTable
@@ -92,17 +108,17 @@ func (e *DuplicateError) Error() string {
 // ErrImporting says that the connector is being imported already.
 var ErrImporting = errors.New("an import of this connector is under way; wait until it ends")
 
-// BeginImport begins an import. It replaces whatever is unreleased. End it
+// Begin begins an import. It replaces whatever is unreleased. End it
 // with Finish or Discard.
-func (s *Store) BeginImport(ctx context.Context, conn string, opts ImportOptions) (*Import, error) {
-	busy := <-s.imp.busy
+func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import, error) {
+	busy := <-s.busy
 	taken := busy[conn]
 	busy[conn] = true
-	s.imp.busy <- busy
+	s.busy <- busy
 	if taken {
 		return nil, ErrImporting
 	}
-	m := &Import{store: s, ctx: ctx, name: conn, opts: opts, index: s.indexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}}
+	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}}
 	if err := m.begin(); err != nil {
 		m.leave()
 		return nil, err
@@ -117,38 +133,38 @@ func (s *Store) BeginImport(ctx context.Context, conn string, opts ImportOptions
 }
 
 func (m *Import) leave() {
-	busy := <-m.store.imp.busy
+	busy := <-m.of.busy
 	delete(busy, m.name)
-	m.store.imp.busy <- busy
+	m.of.busy <- busy
 }
 
 func (m *Import) begin() error {
-	if err := m.store.Fold(m.ctx, m.name); err != nil {
+	if err := m.of.Fold(m.ctx, m.name); err != nil {
 		return err
 	}
-	if err := m.store.discardImport(m.ctx, m.name); err != nil {
+	if err := m.of.discard(m.ctx, m.name); err != nil {
 		return err
 	}
 	var sent int64
-	err := m.store.Bulk(m.ctx, func(t *Tx) error {
-		c, err := t.connector(m.name)
+	err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
+		c, err := t.Connector(m.name)
 		if err != nil {
 			return err
 		}
-		if m.no, err = t.take(tick, 1); err != nil {
+		if m.no, err = t.Take(layout.Tick, 1); err != nil {
 			return err
 		}
-		if sent, err = t.count(sentNo); err != nil {
+		if sent, err = t.Count(layout.SentNo); err != nil {
 			return err
 		}
 		m.conn = c
-		m.next = placeOf(c.nextKey)
+		m.next = layout.PlaceOf(c.NextKey)
 		full := int64(0)
 		if m.opts.Full {
 			full = 1
 		}
-		_, err = t.db.Exec("INSERT INTO import (no, conn, state, is_full, started, first_key, sent_no, mark, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			m.no, int64(c.sym), importBuilding, full, m.opts.At.UnixMicro(), c.nextKey, sent, []byte{}, []byte{})
+		_, err = t.DB.Exec("INSERT INTO import (no, conn, state, is_full, started, first_key, sent_no, mark, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			m.no, int64(c.Sym), importBuilding, full, m.opts.At.UnixMicro(), c.NextKey, sent, []byte{}, []byte{})
 		return err
 	})
 	if err != nil {
@@ -159,7 +175,7 @@ func (m *Import) begin() error {
 		m.ids = newIDTable(1 << 10)
 		return nil
 	}
-	return m.store.Read(m.ctx, m.loadAll)
+	return m.of.rows.Read(m.ctx, m.loadAll)
 }
 
 // Put takes one object as the system has it now. It keeps nothing of the
@@ -181,7 +197,7 @@ func (m *Import) info(typ string) (*typeInfo, error) {
 	}
 	ti := m.types[typ]
 	if ti == nil {
-		sym, err := m.store.symbol(m.ctx, typ)
+		sym, err := m.of.rows.Symbol(m.ctx, typ)
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +221,7 @@ func (m *Import) attr(ti *typeInfo, i int, name string) (*attrInfo, error) {
 	}
 	ai := ti.attrs[name]
 	if ai == nil {
-		sym, err := m.store.symbol(m.ctx, name)
+		sym, err := m.of.rows.Symbol(m.ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -222,21 +238,6 @@ func (m *Import) attr(ti *typeInfo, i int, name string) (*attrInfo, error) {
 		ti.shape = append(ti.shape, ai)
 	}
 	return ai, nil
-}
-
-// symbol returns the number of a name, storing it if it is new.
-func (s *Store) symbol(ctx context.Context, name string) (sym uint32, err error) {
-	if name == "" {
-		return 0, nil
-	}
-	if id, ok := s.syms.id(name); ok {
-		return id, nil
-	}
-	err = s.write(ctx, db.People, func(t *Tx) error {
-		sym, err = t.sym(name)
-		return err
-	})
-	return sym, err
 }
 
 // put finds out whether the record is new, changed or as it was.
@@ -296,7 +297,7 @@ func (m *Import) put(rec *object.Record) error {
 func (m *Import) fingerprint(ti *typeInfo, rec *object.Record, parent uint32, rdn string) (refs bool, err error) {
 	b := binary.AppendUvarint(m.scratch[:0], uint64(ti.sym))
 	if rec.DN != "" {
-		b = appendText(binary.AppendUvarint(b, uint64(parent)), rdn)
+		b = layout.AppendText(binary.AppendUvarint(b, uint64(parent)), rdn)
 	}
 	m.mark = m.mark[:0]
 	at := len(b)
@@ -309,22 +310,12 @@ func (m *Import) fingerprint(ti *typeInfo, rec *object.Record, parent uint32, rd
 		}
 		ai.present++
 		b = binary.AppendUvarint(b, uint64(ai.sym))
-		b = appendSet(b, a.Values)
+		b = layout.AppendSet(b, a.Values)
 		refs = refs || len(a.Values) > 0 && a.Values[0].Kind() == object.Ref
 	}
 	m.scratch = b
 	m.mark = append(m.mark, b[at:]...) // the image, where it has no references
 	return refs, nil
-}
-
-func dnHash(parent int64, rdn string) [16]byte {
-	var buf [128]byte
-	b := append(be64(buf[:0], parent), object.Fold(rdn)...)
-	var h [16]byte
-	binary.BigEndian.PutUint64(h[:], xxhash.Sum64(b))
-	b[0] ^= 0x80
-	binary.BigEndian.PutUint64(h[8:], xxhash.Sum64(b))
-	return h
 }
 
 // byDN returns the place of the entry with the DN, 0 if there is none, and the
@@ -341,10 +332,10 @@ func (m *Import) byDN(dn string) (at, parent uint32, rdn string) {
 	if m.dns == nil {
 		return 0, parent, rdn
 	}
-	h := dnHash(int64(parent), rdn)
+	h := layout.DNHash(int64(parent), rdn)
 	at = m.dns.find(&h)
 	if at == 0 && parent != 0 {
-		h = dnHash(0, dn) // it came before its parent did
+		h = layout.DNHash(0, dn) // it came before its parent did
 		at = m.dns.find(&h)
 	}
 	return at, parent, rdn
@@ -364,7 +355,7 @@ func (m *Import) learnDN(at, parent uint32, rdn string) {
 	if m.dns == nil {
 		m.dns = newIDTable(1 << 10)
 	}
-	h := dnHash(int64(parent), rdn)
+	h := layout.DNHash(int64(parent), rdn)
 	m.dns.put(&h, at)
 }
 
@@ -372,7 +363,7 @@ func (m *Import) learnDN(at, parent uint32, rdn string) {
 func (m *Import) adopt(id object.ID, at uint32) uint32 {
 	m.ids.put((*[16]byte)(&id), at)
 	if *m.cells.state(at)&cellNew == 0 {
-		m.cur.aliases = append(m.cur.aliases, alias{id: id, key: keyAt(m.conn.sym, at)})
+		m.cur.aliases = append(m.cur.aliases, alias{id: id, key: layout.KeyAt(m.conn.Sym, at)})
 	}
 	return at
 }

@@ -1,4 +1,4 @@
-package store
+package staging
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 	"muster/internal/sync/space"
 )
 
@@ -60,14 +61,14 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	if err := m.writeIndex(); err != nil {
 		return Stats{}, err
 	}
-	if err := m.store.Compact(m.ctx); err != nil {
+	if err := m.of.rows.Compact(m.ctx); err != nil {
 		return Stats{}, err
 	}
 	m.census()
-	err = m.store.Bulk(m.ctx, func(t *Tx) error {
+	err = m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
 		var n int64
-		for op, to := range map[int64]*int64{opChange: &m.stats.Changed, opMissing: &m.stats.Missing} {
-			if _, err := t.db.One([]any{&n}, "SELECT count(*) FROM staged WHERE import_no = ? AND op = ?", m.no, op); err != nil {
+		for op, to := range map[int64]*int64{layout.OpChange: &m.stats.Changed, layout.OpMissing: &m.stats.Missing} {
+			if _, err := t.DB.One([]any{&n}, "SELECT count(*) FROM staged WHERE import_no = ? AND op = ?", m.no, op); err != nil {
 				return err
 			}
 			*to = n
@@ -78,19 +79,19 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 				return err
 			}
 		}
-		c, err := t.connector(m.name)
+		c, err := t.Connector(m.name)
 		if err != nil {
 			return err
 		}
-		c.nextKey = keyAt(c.sym, m.next)
-		if err := t.save(c); err != nil {
+		c.NextKey = layout.KeyAt(c.Sym, m.next)
+		if err := t.Save(c); err != nil {
 			return err
 		}
 		body, err := m.stats.encode()
 		if err != nil {
 			return err
 		}
-		_, err = t.db.Exec("UPDATE import SET state = ?, mark = ?, stats = ? WHERE no = ?", importReady, []byte(mark), body, m.no)
+		_, err = t.DB.Exec("UPDATE import SET state = ?, mark = ?, stats = ? WHERE no = ?", importReady, []byte(mark), body, m.no)
 		return err
 	})
 	return m.stats, err
@@ -98,10 +99,10 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 
 // writeContainers notes under which entries others lie: also those that were
 // told after what lies under them.
-func (m *Import) writeContainers(t *Tx) {
+func (m *Import) writeContainers(t *layout.Tx) {
 	for _, dn := range slices.Collect(maps.Keys(m.up)) {
 		if at := m.container(dn); at != 0 {
-			t.sets.Add(containers, be64(nil, keyAt(m.conn.sym, at)))
+			t.Sets.Add(layout.Containers, layout.BE64(nil, layout.KeyAt(m.conn.Sym, at)))
 		}
 	}
 }
@@ -120,8 +121,8 @@ func (m *Import) census() {
 // carryOver makes the numbers of an import of changes say what the connector's
 // space holds after it: what it held before, with what came and went. How many
 // have a value is carried over in proportion, since changes do not tell it.
-func (m *Import) carryOver(t *Tx) error {
-	last, err := t.LastImports(m.name, 1)
+func (m *Import) carryOver(t *layout.Tx) error {
+	last, err := LastImports(t, m.name, 1)
 	if err != nil {
 		return err
 	}
@@ -158,25 +159,25 @@ func (s TypeStats) grown(n int64) TypeStats {
 }
 
 // goneByType counts the entries that the import stages as missing.
-func (m *Import) goneByType(t *Tx) (map[string]int64, error) {
+func (m *Import) goneByType(t *layout.Tx) (map[string]int64, error) {
 	var keys []int64
 	var key int64
-	err := t.db.Each([]any{&key}, func() error {
+	err := t.DB.Each([]any{&key}, func() error {
 		keys = append(keys, key)
 		return nil
-	}, "SELECT key FROM staged WHERE import_no = ? AND op = ?", m.no, int64(opMissing))
+	}, "SELECT key FROM staged WHERE import_no = ? AND op = ?", m.no, int64(layout.OpMissing))
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]int64{}
 	for some := range slices.Chunk(keys, 1000) {
-		rows, err := t.rowsOf(some)
+		rows, err := t.RowsOf(some)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
-			if r.missing.IsZero() {
-				out[t.name(r.typ)]++
+			if r.Missing.IsZero() {
+				out[t.Name(r.Typ)]++
 			}
 		}
 	}
@@ -191,7 +192,7 @@ func (m *Import) Discard() error {
 		<-m.free
 	}
 	m.leave()
-	return m.store.discardImport(context.WithoutCancel(m.ctx), m.name)
+	return m.of.discard(context.WithoutCancel(m.ctx), m.name)
 }
 
 // writeStubs writes placeholders for what was named and not shown.
@@ -199,28 +200,28 @@ func (m *Import) writeStubs() error {
 	if len(m.names) == 0 {
 		return nil
 	}
-	return m.store.Bulk(m.ctx, func(t *Tx) error {
+	return m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
 		b := db.NewBatch("ib")
 		for _, at := range slices.Sorted(maps.Keys(m.names)) {
 			name := m.names[at]
-			r := row{key: keyAt(m.conn.sym, at), flags: rowStub, born: m.no, moved: m.no}
+			r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowStub, Born: m.no, Moved: m.no}
 			if name.byDN {
 				_, parent, rdn := m.byDN(name.text)
-				r.id = stubID(m.name, name.text)
-				r.flags |= rowNamed
-				r.rdn = rdn
+				r.ID = stubID(m.name, name.text)
+				r.Flags |= layout.RowNamed
+				r.RDN = rdn
 				if parent != 0 {
-					r.parent = keyAt(m.conn.sym, parent)
+					r.Parent = layout.KeyAt(m.conn.Sym, parent)
 				}
-				t.sets.Add(entryNames, dnRec(m.conn.sym, dnHash(int64(parent), rdn), r.key))
-				t.sets.Add(nameless, be64(nil, r.key))
+				t.Sets.Add(layout.EntryNames, layout.DNRec(m.conn.Sym, layout.DNHash(int64(parent), rdn), r.Key))
+				t.Sets.Add(layout.Nameless, layout.BE64(nil, r.Key))
 			} else {
-				r.id, r.anchor = space.EntryID(m.name, name.text), name.text
+				r.ID, r.Anchor = space.EntryID(m.name, name.text), name.text
 			}
-			t.sets.Add(entryOrder, orderRec(nil, m.conn.sym, []byte(r.anchor), r.key))
-			b.Int(r.key).Bytes(append(r.append(nil), 0))
+			t.Sets.Add(layout.EntryOrder, layout.OrderRec(nil, m.conn.Sym, []byte(r.Anchor), r.Key))
+			b.Int(r.Key).Bytes(append(r.Append(nil), 0))
 		}
-		return t.insert(entries, b)
+		return t.Insert(layout.Entries, b)
 	})
 }
 
@@ -231,7 +232,7 @@ func (m *Import) writeMissing() error {
 		if len(gone) < max(least, 1) {
 			return nil
 		}
-		err := m.store.Bulk(m.ctx, func(t *Tx) error { return m.writeChanged(t, gone) })
+		err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.writeChanged(t, gone) })
 		gone = gone[:0]
 		return err
 	}
@@ -245,7 +246,7 @@ func (m *Import) writeMissing() error {
 					continue
 				}
 				at := uint32(no)<<12 | uint32(i) | uint32(half)<<31
-				gone = append(gone, &change{op: opMissing, row: row{key: keyAt(m.conn.sym, at), missing: m.opts.At}})
+				gone = append(gone, &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}})
 				if err := send(5000); err != nil {
 					return err
 				}
@@ -257,31 +258,31 @@ func (m *Import) writeMissing() error {
 
 // writeIndex writes ids and hashes of the new entries: in order, at once.
 func (m *Import) writeIndex() error {
-	first := placeOf(m.conn.nextKey)
+	first := layout.PlaceOf(m.conn.NextKey)
 	if m.next == first {
 		return nil
 	}
-	err := m.store.Bulk(m.ctx, func(t *Tx) error {
+	err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
 		var rec []byte
 		for i := range m.ids.slots {
 			s := &m.ids.slots[i]
-			if s.at < first || s.at&made != 0 {
+			if s.at < first || s.at&layout.Made != 0 {
 				continue
 			}
-			rec = be64(append(rec[:0], s.id[:]...), keyAt(m.conn.sym, s.at))
-			t.sets.Add(entryIDs, rec)
+			rec = layout.BE64(append(rec[:0], s.id[:]...), layout.KeyAt(m.conn.Sym, s.at))
+			t.Sets.Add(layout.EntryIDs, rec)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return m.store.Bulk(m.ctx, func(t *Tx) error {
+	return m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
 		var rec []byte
 		for at := first; at < m.next; at++ {
 			if h := *m.cells.hash(at); h != 0 {
-				rec = be64(be64(rec[:0], keyAt(m.conn.sym, at)), int64(h))
-				t.sets.Add(rowHashes, rec)
+				rec = layout.BE64(layout.BE64(rec[:0], layout.KeyAt(m.conn.Sym, at)), int64(h))
+				t.Sets.Add(layout.RowHashes, rec)
 			}
 		}
 		return nil

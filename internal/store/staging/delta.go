@@ -1,9 +1,10 @@
-package store
+package staging
 
 import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 	"muster/internal/sync/space"
 )
 
@@ -67,7 +68,7 @@ func (m *Import) drain() error {
 			n++
 		}
 		some := m.queue[:n]
-		if err := m.store.Read(m.ctx, func(t *Tx) error { return m.lookUp(t, some) }); err != nil {
+		if err := m.of.rows.Read(m.ctx, func(t *layout.Tx) error { return m.lookUp(t, some) }); err != nil {
 			return err
 		}
 		for i := range some {
@@ -85,7 +86,7 @@ func (m *Import) drain() error {
 }
 
 // lookUp fetches what is known of the objects that the changes name.
-func (m *Import) lookUp(t *Tx, list []Delta) error {
+func (m *Import) lookUp(t *layout.Tx, list []Delta) error {
 	var ids []object.ID
 	var dns []string
 	for _, d := range list {
@@ -123,7 +124,7 @@ func (m *Import) lookUp(t *Tx, list []Delta) error {
 }
 
 // fetchNames looks up DNs from the top down: a level of all of them at a time.
-func (m *Import) fetchNames(t *Tx, dns []string) error {
+func (m *Import) fetchNames(t *layout.Tx, dns []string) error {
 	var chains [][]string // from the top
 	for _, dn := range dns {
 		var chain []string
@@ -143,7 +144,7 @@ func (m *Import) fetchNames(t *Tx, dns []string) error {
 		add := func(h [16]byte) {
 			if !met[h] && m.dns.find(&h) == 0 {
 				met[h] = true
-				prefixes = append(prefixes, append(be32(nil, m.conn.sym), h[:]...))
+				prefixes = append(prefixes, append(layout.BE32(nil, m.conn.Sym), h[:]...))
 			}
 		}
 		for _, chain := range chains {
@@ -153,18 +154,18 @@ func (m *Import) fetchNames(t *Tx, dns []string) error {
 			deeper = true
 			at, parent, rdn := m.byDN(chain[level])
 			if at == 0 {
-				add(dnHash(int64(parent), rdn))
-				add(dnHash(0, chain[level]))
+				add(layout.DNHash(int64(parent), rdn))
+				add(layout.DNHash(0, chain[level]))
 			}
 		}
 		if !deeper {
 			return nil
 		}
 		var keys [][]byte
-		err := t.sets.Find(entryNames, prefixes, func(_ int, rec []byte) {
-			key := u64(rec[20:])
-			m.dns.put((*[16]byte)(rec[4:]), placeOf(key))
-			keys = append(keys, be64(nil, key))
+		err := t.Sets.Find(layout.EntryNames, prefixes, func(_ int, rec []byte) {
+			key := layout.U64(rec[20:])
+			m.dns.put((*[16]byte)(rec[4:]), layout.PlaceOf(key))
+			keys = append(keys, layout.BE64(nil, key))
 		})
 		if err != nil {
 			return err
@@ -189,34 +190,34 @@ func (m *Import) take(d *Delta) error {
 		return nil // never heard of it
 	}
 	m.stats.Shown++
-	c := &change{op: opMissing, row: row{key: keyAt(m.conn.sym, at), moved: m.no, missing: m.opts.At}}
+	c := &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Moved: m.no, Missing: m.opts.At}}}
 	if d.Op == Merge {
 		ti, err := m.info(d.Record.Type)
 		if err != nil {
 			return err
 		}
-		c = &change{op: opChange, hash: 1, mods: []mod{}, row: row{key: keyAt(m.conn.sym, at), flags: rowSeen, typ: ti.sym, moved: m.no, anchor: d.Record.Anchor}}
+		c = &change{mods: []mod{}, Staged: layout.Staged{Op: layout.OpChange, Hash: 1, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowSeen, Typ: ti.sym, Moved: m.no, Anchor: d.Record.Anchor}}}
 		if d.Record.DN != "" {
 			_, parent, rdn := m.byDN(d.Record.DN)
-			c.row.flags |= rowNamed
-			c.row.rdn = rdn
+			c.Row.Flags |= layout.RowNamed
+			c.Row.RDN = rdn
 			if parent != 0 {
-				c.row.parent = keyAt(m.conn.sym, parent)
+				c.Row.Parent = layout.KeyAt(m.conn.Sym, parent)
 			}
 		}
 		if ti.tracks {
-			c.row.extra = m.arrivals(ti, &d.Record)
-			c.row.flags |= rowExtra
+			c.Row.Extra = m.arrivals(ti, &d.Record)
+			c.Row.Flags |= layout.RowExtra
 		}
 		for _, x := range d.Mods {
 			ai, err := m.attr(ti, len(ti.shape)+1, x.Name)
 			if err != nil {
 				return err
 			}
-			c.mods = append(c.mods, m.mod(c.row.key, ti, ai, x))
+			c.mods = append(c.mods, m.mod(c.Row.Key, ti, ai, x))
 		}
 	}
-	*m.cells.hash(at) = c.hash
+	*m.cells.hash(at) = c.Hash
 	m.cur.changed = append(m.cur.changed, c)
 	if len(m.cur.changed) >= 2000 {
 		return m.send()
@@ -231,7 +232,7 @@ func (m *Import) mod(key int64, ti *typeInfo, ai *attrInfo, x Mod) mod {
 	if out.ref {
 		for _, v := range x.Values {
 			if at := m.target(v.Text(), ai.byDN); at != 0 {
-				out.edges = append(out.edges, edge{from: key, attr: ai.sym, to: keyAt(m.conn.sym, at)})
+				out.edges = append(out.edges, layout.Edge{From: key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)})
 			}
 		}
 	}
@@ -248,19 +249,19 @@ func (m *Import) placeOfRecord(rec *object.Record) uint32 {
 }
 
 // merge applies the mods to what was there.
-func (c *change) merge(t *Tx, was *row, edges []edge) error {
-	w := &c.row
-	a, err := t.bag(was.image)
+func (c *change) merge(t *layout.Tx, was *layout.Row, edges []layout.Edge) error {
+	w := &c.Row
+	a, err := t.Bag(was.Image)
 	if err != nil {
 		return err
 	}
-	w.flags |= was.flags & (rowEdges)
-	if w.flags&rowNamed == 0 {
-		w.flags |= was.flags & rowNamed
-		w.parent, w.rdn = was.parent, was.rdn
+	w.Flags |= was.Flags & (layout.RowEdges)
+	if w.Flags&layout.RowNamed == 0 {
+		w.Flags |= was.Flags & layout.RowNamed
+		w.Parent, w.RDN = was.Parent, was.RDN
 	}
-	if w.anchor == "" {
-		w.anchor = was.anchor
+	if w.Anchor == "" {
+		w.Anchor = was.Anchor
 	}
 	for _, x := range c.mods {
 		if x.ref {
@@ -278,19 +279,19 @@ func (c *change) merge(t *Tx, was *row, edges []edge) error {
 		}
 		a.Put(x.name, object.Set(vs...))
 	}
-	body, err := t.appendBag(nil, a)
-	w.image = string(body)
+	body, err := t.AppendBag(nil, a)
+	w.Image = string(body)
 	return err
 }
 
-func (c *change) mergeEdges(x mod, edges []edge) {
+func (c *change) mergeEdges(x mod, edges []layout.Edge) {
 	switch x.op {
 	case AddValues:
-		c.adds = append(c.adds, x.edges...)
+		c.Adds = append(c.Adds, x.edges...)
 	case DropValues:
-		c.drops = append(c.drops, x.edges...)
+		c.Drops = append(c.Drops, x.edges...)
 	case ReplaceValues:
-		adds, drops := diffEdges(slices.DeleteFunc(slices.Clone(edges), func(e edge) bool { return e.attr != x.attr }), x.edges)
-		c.adds, c.drops = append(c.adds, adds...), append(c.drops, drops...)
+		adds, drops := diffEdges(slices.DeleteFunc(slices.Clone(edges), func(e layout.Edge) bool { return e.Attr != x.attr }), x.edges)
+		c.Adds, c.Drops = append(c.Adds, adds...), append(c.Drops, drops...)
 	}
 }

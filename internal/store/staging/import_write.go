@@ -1,10 +1,11 @@
-package store
+package staging
 
 import (
 	"encoding/binary"
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/store/layout"
 )
 
 // A batch of an import: about 10,000 rows or 4 MB.
@@ -18,7 +19,7 @@ type work struct {
 	keys    []int64
 	ends    []int
 	bodies  []byte
-	edges   []edge
+	edges   []layout.Edge
 	anchors []byte
 	anchorN []int
 	hashes  [][16]byte // of DNs, with keys in dnKeys
@@ -33,16 +34,6 @@ type alias struct {
 	key int64
 }
 
-// edge is one reference.
-type edge struct {
-	from int64
-	attr uint32
-	to   int64
-}
-
-func (e edge) out() []byte { return be64(be32(be64(make([]byte, 0, 20), e.from), e.attr), e.to) }
-func (e edge) in() []byte  { return be64(be32(be64(make([]byte, 0, 20), e.to), e.attr), e.from) }
-
 func (w *work) reset() {
 	w.keys, w.ends, w.bodies = w.keys[:0], w.ends[:0], w.bodies[:0]
 	w.edges, w.anchors, w.anchorN = w.edges[:0], w.anchors[:0], w.anchorN[:0]
@@ -55,19 +46,19 @@ func (w *work) empty() bool { return len(w.keys) == 0 && len(w.changed) == 0 && 
 // note adds a new or changed record to the batch.
 func (m *Import) note(ti *typeInfo, rec *object.Record, id object.ID, at, parent uint32, rdn string, hash uint64, refs, isNew bool) error {
 	w := m.cur
-	r := row{key: keyAt(m.conn.sym, at), flags: rowSeen, typ: ti.sym, id: id, born: m.no, moved: m.no, anchor: rec.Anchor}
+	r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowSeen, Typ: ti.sym, ID: id, Born: m.no, Moved: m.no, Anchor: rec.Anchor}
 	if rec.DN != "" {
-		r.flags |= rowNamed
-		r.rdn = rdn
+		r.Flags |= layout.RowNamed
+		r.RDN = rdn
 		if parent != 0 {
-			r.parent = keyAt(m.conn.sym, parent)
+			r.Parent = layout.KeyAt(m.conn.Sym, parent)
 		}
 	}
-	var edges []edge
+	var edges []layout.Edge
 	image := m.mark
 	if ti.tracks {
-		r.extra = m.arrivals(ti, rec)
-		r.flags |= rowExtra
+		r.Extra = m.arrivals(ti, rec)
+		r.Flags |= layout.RowExtra
 	}
 	if refs {
 		var err error
@@ -76,20 +67,20 @@ func (m *Import) note(ti *typeInfo, rec *object.Record, id object.ID, at, parent
 		}
 	}
 	if !isNew {
-		r.image = string(image)
-		w.changed = append(w.changed, &change{op: opChange, row: r, hash: hash, edges: edges})
+		r.Image = string(image)
+		w.changed = append(w.changed, &change{Staged: layout.Staged{Op: layout.OpChange, Row: r, Hash: hash}, edges: edges})
 	} else {
-		w.keys = append(w.keys, r.key)
-		w.bodies = append(r.append(w.bodies), image...)
+		w.keys = append(w.keys, r.Key)
+		w.bodies = append(r.Append(w.bodies), image...)
 		w.ends = append(w.ends, len(w.bodies))
 		w.anchors = append(w.anchors, rec.Anchor...)
 		w.anchorN = append(w.anchorN, len(w.anchors))
 		w.edges = append(w.edges, edges...)
 		if rec.DN != "" {
-			w.hashes = append(w.hashes, dnHash(int64(parent), rdn))
-			w.dnKeys = append(w.dnKeys, r.key)
+			w.hashes = append(w.hashes, layout.DNHash(int64(parent), rdn))
+			w.dnKeys = append(w.dnKeys, r.Key)
 		}
-		m.noteSpots(w, ti, rec, r.key)
+		m.noteSpots(w, ti, rec, r.Key)
 		m.stats.Added++
 		ti.added++
 	}
@@ -101,13 +92,13 @@ func (m *Import) note(ti *typeInfo, rec *object.Record, id object.ID, at, parent
 
 // arrivals notes when the values arrived, for the attributes where it matters.
 func (m *Import) arrivals(ti *typeInfo, rec *object.Record) string {
-	var list []arrival
+	var list []layout.Arrival
 	for i := range rec.Attrs {
 		if i < len(ti.shape) && ti.shape[i].tracked {
-			list = append(list, arrival{attr: ti.shape[i].sym, at: m.opts.At})
+			list = append(list, layout.Arrival{Attr: ti.shape[i].sym, At: m.opts.At})
 		}
 	}
-	return string(appendExtra(nil, list, ""))
+	return string(layout.AppendExtra(nil, list, ""))
 }
 
 func (m *Import) noteSpots(w *work, ti *typeInfo, rec *object.Record, key int64) {
@@ -116,14 +107,14 @@ func (m *Import) noteSpots(w *work, ti *typeInfo, rec *object.Record, key int64)
 			continue
 		}
 		for _, v := range rec.Attrs[i].Values {
-			w.spots = append(w.spots, spotRec(m.conn.sym, ti.sym, ti.shape[i].sym, object.Key(v, ti.shape[i].folded), key))
+			w.spots = append(w.spots, layout.SpotRec(m.conn.Sym, ti.sym, ti.shape[i].sym, object.Key(v, ti.shape[i].folded), key))
 		}
 	}
 }
 
 // resolve writes the image without the references, and lists these.
-func (m *Import) resolve(ti *typeInfo, rec *object.Record, r *row) ([]byte, []edge, error) {
-	var edges []edge
+func (m *Import) resolve(ti *typeInfo, rec *object.Record, r *layout.Row) ([]byte, []layout.Edge, error) {
+	var edges []layout.Edge
 	n := 0
 	var b []byte
 	for i := range rec.Attrs {
@@ -133,7 +124,7 @@ func (m *Import) resolve(ti *typeInfo, rec *object.Record, r *row) ([]byte, []ed
 			return nil, nil, err
 		}
 		if len(a.Values) == 0 || a.Values[0].Kind() != object.Ref {
-			b = appendSet(binary.AppendUvarint(b, uint64(ai.sym)), a.Values)
+			b = layout.AppendSet(binary.AppendUvarint(b, uint64(ai.sym)), a.Values)
 			n++
 			continue
 		}
@@ -142,8 +133,8 @@ func (m *Import) resolve(ti *typeInfo, rec *object.Record, r *row) ([]byte, []ed
 			if at == 0 {
 				continue
 			}
-			edges = append(edges, edge{from: r.key, attr: ai.sym, to: keyAt(m.conn.sym, at)})
-			r.flags |= rowEdges
+			edges = append(edges, layout.Edge{From: r.Key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)})
+			r.Flags |= layout.RowEdges
 		}
 	}
 	return append(binary.AppendUvarint(nil, uint64(n)), b...), edges, nil
@@ -169,7 +160,7 @@ func (m *Import) writer() {
 	var failed error
 	for w := range m.work {
 		if failed == nil {
-			failed = m.store.Bulk(m.ctx, func(t *Tx) error { return m.write(t, w) })
+			failed = m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.write(t, w) })
 			if failed != nil {
 				m.done <- failed
 			}
@@ -180,51 +171,32 @@ func (m *Import) writer() {
 	close(m.done)
 }
 
-func (m *Import) write(t *Tx, w *work) error {
+func (m *Import) write(t *layout.Tx, w *work) error {
 	b := db.NewBatch("ib")
 	from, anchor := 0, 0
 	var rec []byte
 	for i, key := range w.keys {
 		b.Int(key).Bytes(w.bodies[from:w.ends[i]])
 		from = w.ends[i]
-		rec = orderRec(rec[:0], m.conn.sym, w.anchors[anchor:w.anchorN[i]], key)
+		rec = layout.OrderRec(rec[:0], m.conn.Sym, w.anchors[anchor:w.anchorN[i]], key)
 		anchor = w.anchorN[i]
-		t.sets.Add(entryOrder, rec)
-		if !m.conn.decideAll {
-			t.sets.Add(dirtyOrder, be64(rec, m.no))
+		t.Sets.Add(layout.EntryOrder, rec)
+		if !m.conn.DecideAll {
+			t.Sets.Add(layout.DirtyOrder, layout.BE64(rec, m.no))
 		}
 	}
-	if err := t.insert(entries, b); err != nil {
+	if err := t.Insert(layout.Entries, b); err != nil {
 		return err
 	}
 	for i, h := range w.hashes {
-		t.sets.Add(entryNames, dnRec(m.conn.sym, h, w.dnKeys[i]))
+		t.Sets.Add(layout.EntryNames, layout.DNRec(m.conn.Sym, h, w.dnKeys[i]))
 	}
-	t.addEdges(w.edges)
+	t.AddEdges(w.edges)
 	for _, rec := range w.spots {
-		t.sets.Add(spots, rec)
+		t.Sets.Add(layout.Spots, rec)
 	}
 	for _, a := range w.aliases {
-		t.sets.Add(entryIDs, be64(append([]byte(nil), a.id[:]...), a.key))
+		t.Sets.Add(layout.EntryIDs, layout.BE64(append([]byte(nil), a.id[:]...), a.key))
 	}
 	return m.writeChanged(t, w.changed)
-}
-
-func (t *Tx) addEdges(edges []edge) {
-	for _, e := range edges {
-		t.sets.Add(edgesOut, e.out())
-		t.sets.Add(edgesIn, e.in())
-	}
-}
-
-func orderRec(b []byte, conn uint32, anchor []byte, key int64) []byte {
-	return be64(appendOrdered(be32(b, conn), string(anchor)), key)
-}
-
-func dnRec(conn uint32, h [16]byte, key int64) []byte {
-	return be64(append(be32(nil, conn), h[:]...), key)
-}
-
-func spotRec(conn, typ, attr uint32, prepared string, key int64) []byte {
-	return be64(append(be32(be32(be32(nil, conn), typ), attr), hash64(prepared)...), key)
 }

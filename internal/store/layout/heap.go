@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"slices"
@@ -12,18 +12,19 @@ import (
 // table; when the small table has grown to an eighth, it is merged.
 type heap struct {
 	table        string
-	total, newer counter
+	total, newer Counter
 }
 
+// The heaps of the store.
 var (
-	entries = heap{table: "entry", total: entryRows, newer: entryNews}
-	objects = heap{table: "object", total: objectRows, newer: objectNews}
+	Entries = heap{table: "entry", total: EntryRows, newer: entryNews}
+	Objects = heap{table: "object", total: ObjectRows, newer: objectNews}
 )
 
-// get reads the rows with the keys, in any order; keys without a row are left
+// Get reads the rows with the keys, in any order; keys without a row are left
 // out.
-func (t *Tx) get(h heap, keys []int64) ([]rawRow, error) {
-	var out []rawRow
+func (t *Tx) Get(h heap, keys []int64) ([]Raw, error) {
+	var out []Raw
 	if !slices.IsSorted(keys) {
 		keys = slices.Clone(keys)
 		slices.Sort(keys)
@@ -37,27 +38,27 @@ func (t *Tx) get(h heap, keys []int64) ([]rawRow, error) {
 		return t.rawRange(h, some, &out)
 	})
 	if err == nil && len(lone) > 0 {
-		var more []rawRow
-		more, err = t.rawRows(lone, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+" e ON e.key = feed.c0")
+		var more []Raw
+		more, err = t.RawRows(lone, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+" e ON e.key = feed.c0")
 		out = append(out, more...)
 	}
 	if err != nil {
 		return nil, err
 	}
-	n, err := t.count(h.newer)
+	n, err := t.Count(h.newer)
 	if err != nil || n == 0 {
 		return out, err
 	}
-	newer, err := t.rawRows(keys, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+"_new e ON e.key = feed.c0")
+	newer, err := t.RawRows(keys, "SELECT e.key, e.version, e.body FROM @feed JOIN "+h.table+"_new e ON e.key = feed.c0")
 	if err != nil || len(newer) == 0 {
 		return out, err
 	}
 	at := make(map[int64]int, len(newer))
 	for i := range newer {
-		at[newer[i].key] = i
+		at[newer[i].Key] = i
 	}
 	for i := range out {
-		if j, ok := at[out[i].key]; ok {
+		if j, ok := at[out[i].Key]; ok {
 			out[i] = newer[j]
 		}
 	}
@@ -80,59 +81,59 @@ func runsOf(keys []int64, fn func([]int64) error) error {
 }
 
 // rawRange reads rows whose keys lie close together in one sweep.
-func (t *Tx) rawRange(h heap, keys []int64, out *[]rawRow) error {
-	var x rawRow
-	return t.db.Each([]any{&x.key, &x.version, &x.body}, func() error {
-		for len(keys) > 0 && keys[0] < x.key {
+func (t *Tx) rawRange(h heap, keys []int64, out *[]Raw) error {
+	var x Raw
+	return t.DB.Each([]any{&x.Key, &x.Version, &x.Body}, func() error {
+		for len(keys) > 0 && keys[0] < x.Key {
 			keys = keys[1:]
 		}
-		if len(keys) > 0 && keys[0] == x.key {
+		if len(keys) > 0 && keys[0] == x.Key {
 			*out = append(*out, x)
 		}
 		return nil
 	}, "SELECT key, version, body FROM "+h.table+" WHERE key >= ? AND key <= ? ORDER BY key", keys[0], keys[len(keys)-1])
 }
 
-// insert adds rows with new keys; b holds key and body.
-func (t *Tx) insert(h heap, b *db.Batch) error {
-	if _, err := t.take(h.total, int64(b.Len())); err != nil {
+// Insert adds rows with new keys; b holds key and body.
+func (t *Tx) Insert(h heap, b *db.Batch) error {
+	if _, err := t.Take(h.total, int64(b.Len())); err != nil {
 		return err
 	}
-	return t.db.Load(h.table, []string{"key", "body"}, b)
+	return t.DB.Load(h.table, []string{"key", "body"}, b)
 }
 
-// put replaces rows that are there.
-func (t *Tx) put(h heap, rows []rawRow) error {
+// Put replaces rows that are there.
+func (t *Tx) Put(h heap, rows []Raw) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	total, err := t.count(h.total)
+	total, err := t.Count(h.total)
 	if err != nil {
 		return err
 	}
-	newer, err := t.count(h.newer)
+	newer, err := t.Count(h.newer)
 	if err != nil {
 		return err
 	}
 	b := db.NewBatch("iib")
 	for _, x := range rows {
-		b.Int(x.key).Int(x.version).Bytes(x.body)
+		b.Int(x.Key).Int(x.Version).Bytes(x.Body)
 	}
 	if total < 5000 || int64(len(rows))*8 > total {
 		if newer > 0 {
-			if _, err := t.db.Feed(b, "DELETE FROM "+h.table+"_new WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+			if _, err := t.DB.Feed(b, "DELETE FROM "+h.table+"_new WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
 				return err
 			}
 		}
-		_, err := t.db.Feed(b, "UPDATE "+h.table+" SET version = feed.c1, body = feed.c2 FROM @feed WHERE "+h.table+".key = feed.c0")
+		_, err := t.DB.Feed(b, "UPDATE "+h.table+" SET version = feed.c1, body = feed.c2 FROM @feed WHERE "+h.table+".key = feed.c0")
 		return err
 	}
-	_, err = t.db.Feed(b, "INSERT INTO "+h.table+"_new (key, version, body) SELECT c0, c1, c2 FROM @feed WHERE true"+
+	_, err = t.DB.Feed(b, "INSERT INTO "+h.table+"_new (key, version, body) SELECT c0, c1, c2 FROM @feed WHERE true"+
 		" ON CONFLICT (key) DO UPDATE SET version = excluded.version, body = excluded.body")
 	if err != nil {
 		return err
 	}
-	if _, err := t.take(h.newer, int64(len(rows))); err != nil {
+	if _, err := t.Take(h.newer, int64(len(rows))); err != nil {
 		return err
 	}
 	if newer*8 > total {
@@ -143,34 +144,34 @@ func (t *Tx) put(h heap, rows []rawRow) error {
 
 // mergeHeap moves the newer rows into the large table.
 func (t *Tx) mergeHeap(h heap) error {
-	_, err := t.db.Exec("UPDATE " + h.table + " SET version = n.version, body = n.body FROM " + h.table + "_new n WHERE " + h.table + ".key = n.key")
+	_, err := t.DB.Exec("UPDATE " + h.table + " SET version = n.version, body = n.body FROM " + h.table + "_new n WHERE " + h.table + ".key = n.key")
 	if err != nil {
 		return err
 	}
-	if _, err := t.db.Exec("DELETE FROM " + h.table + "_new"); err != nil {
+	if _, err := t.DB.Exec("DELETE FROM " + h.table + "_new"); err != nil {
 		return err
 	}
-	n, err := t.count(h.newer)
+	n, err := t.Count(h.newer)
 	if err != nil {
 		return err
 	}
-	_, err = t.take(h.newer, -n)
+	_, err = t.Take(h.newer, -n)
 	return err
 }
 
-// remove deletes rows; c0 of b holds the keys.
-func (t *Tx) remove(h heap, b *db.Batch) error {
+// Remove deletes rows; c0 of b holds the keys.
+func (t *Tx) Remove(h heap, b *db.Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	if _, err := t.take(h.total, -int64(b.Len())); err != nil {
+	if _, err := t.Take(h.total, -int64(b.Len())); err != nil {
 		return err
 	}
-	if _, err := t.take(erasures, 1); err != nil {
+	if _, err := t.Take(erasures, 1); err != nil {
 		return err
 	}
 	for _, table := range []string{h.table, h.table + "_new"} {
-		if _, err := t.db.Feed(b, "DELETE FROM "+table+" WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+		if _, err := t.DB.Feed(b, "DELETE FROM "+table+" WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"fmt"
@@ -49,8 +49,8 @@ func (y *symbols) add(fresh map[string]uint32) {
 	y.names = names
 }
 
-// sym returns the number of a name, giving it one if need be. "" is 0.
-func (t *Tx) sym(name string) (uint32, error) {
+// Sym returns the number of a name, giving it one if need be. "" is 0.
+func (t *Tx) Sym(name string) (uint32, error) {
 	if name == "" {
 		return 0, nil
 	}
@@ -66,10 +66,10 @@ func (t *Tx) sym(name string) (uint32, error) {
 	if id, ok := t.store.syms.id(name); ok {
 		return id, nil
 	}
-	if !t.db.Writes() {
+	if !t.DB.Writes() {
 		return 0, errNoSymbol
 	}
-	n, err := t.take(symbolID, 1)
+	n, err := t.Take(symbolID, 1)
 	if err != nil {
 		return 0, err
 	}
@@ -83,8 +83,8 @@ func (t *Tx) sym(name string) (uint32, error) {
 // errNoSymbol says that a name is not known: nothing stored can have it.
 var errNoSymbol = fmt.Errorf("store: the name is not known")
 
-// known returns the number of a name, 0 if nothing stored can have it.
-func (t *Tx) known(name string) (uint32, error) {
+// Known returns the number of a name, 0 if nothing stored can have it.
+func (t *Tx) Known(name string) (uint32, error) {
 	if id, ok := t.fresh[name]; ok {
 		return id, nil
 	}
@@ -113,7 +113,7 @@ func (t *Tx) readSymbols() error {
 	fresh := map[string]uint32{}
 	var id int64
 	var name []byte
-	err := t.db.Each([]any{&id, &name}, func() error {
+	err := t.DB.Each([]any{&id, &name}, func() error {
 		fresh[string(name)] = uint32(id)
 		return nil
 	}, "SELECT id, name FROM symbol WHERE id >= ?", int64(have))
@@ -131,11 +131,11 @@ func (t *Tx) writeSymbols() error {
 	for name, id := range t.fresh {
 		b.Int(int64(id)).Text(name)
 	}
-	return t.db.Load("symbol", []string{"id", "name"}, b)
+	return t.DB.Load("symbol", []string{"id", "name"}, b)
 }
 
-// name returns the name of a symbol.
-func (t *Tx) name(id uint32) string {
+// Name returns the name of a symbol.
+func (t *Tx) Name(id uint32) string {
 	if id == 0 {
 		return ""
 	}

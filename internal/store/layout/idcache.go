@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"encoding/binary"
@@ -34,7 +34,7 @@ type idPage [1 << idPageBits]object.ID
 
 // usable reports that the cache fits what the transaction sees.
 func (c *idCache) usable(t *Tx) (bool, error) {
-	now, err := t.count(erasures)
+	now, err := t.Count(erasures)
 	if err != nil {
 		return false, err
 	}
@@ -118,7 +118,7 @@ func (t *Tx) idsOf(h heap, c *idCache, keys []int64, head func(body []byte, key 
 			return nil, err
 		}
 	}
-	if cached && !t.db.Writes() {
+	if cached && !t.DB.Writes() {
 		c.keep(t.nums[erasures], keep)
 	}
 	return out, nil
@@ -129,7 +129,7 @@ func (t *Tx) idsOf(h heap, c *idCache, keys []int64, head func(body []byte, key 
 func (t *Tx) idPage(h heap, no int64, head func([]byte, int64) (object.ID, bool), asked []int64, out, keep map[int64]object.ID) error {
 	var key int64
 	var body []byte
-	return t.db.Each([]any{&key, &body}, func() error {
+	return t.DB.Each([]any{&key, &body}, func() error {
 		id, may := head(body, key)
 		if may {
 			keep[key] = id
@@ -145,39 +145,48 @@ func (t *Tx) idPage(h heap, no int64, head func([]byte, int64) (object.ID, bool)
 }
 
 func (t *Tx) idsSingly(h heap, keys []int64, head func([]byte, int64) (object.ID, bool), out, keep map[int64]object.ID) error {
-	raw, err := t.get(h, keys)
+	raw, err := t.Get(h, keys)
 	for _, x := range raw {
-		id, may := head(x.body, x.key)
-		out[x.key] = id
+		id, may := head(x.Body, x.Key)
+		out[x.Key] = id
 		if may {
-			keep[x.key] = id
+			keep[x.Key] = id
 		}
 	}
 	return err
 }
 
-// entryIDsOf returns the ids of entries, whether released or not.
-func (t *Tx) entryIDsOf(keys []int64) (map[int64]object.ID, error) {
-	conns, err := t.connectors()
+// EntryIDsOf returns the ids of entries, whether released or not.
+func (t *Tx) EntryIDsOf(keys []int64) (map[int64]object.ID, error) {
+	conns, err := t.Connectors()
 	if err != nil {
 		return nil, err
 	}
-	return t.idsOf(entries, &t.store.entryOf, keys, func(body []byte, key int64) (id object.ID, may bool) {
+	return t.idsOf(Entries, &t.store.entryOf, keys, func(body []byte, key int64) (id object.ID, may bool) {
 		_, n := binary.Uvarint(body)
 		_, m := binary.Uvarint(body[n:])
 		at := n + m
 		copy(id[:], body[at:])
 		born, _ := binary.Uvarint(body[min(len(body), at+16):])
-		c := conns[connOf(key)]
-		return id, c != nil && int64(born) <= c.released
+		c := conns[ConnOf(key)]
+		return id, c != nil && int64(born) <= c.Released
 	})
 }
 
-// objectIDsOf returns the ids of objects.
-func (t *Tx) objectIDsOf(keys []int64) (map[int64]object.ID, error) {
-	return t.idsOf(objects, &t.store.objectOf, keys, func(body []byte, _ int64) (id object.ID, may bool) {
+// ObjectIDsOf returns the ids of objects.
+func (t *Tx) ObjectIDsOf(keys []int64) (map[int64]object.ID, error) {
+	return t.idsOf(Objects, &t.store.objectOf, keys, func(body []byte, _ int64) (id object.ID, may bool) {
 		_, n := binary.Uvarint(body)
 		copy(id[:], body[n:])
 		return id, true
 	})
+}
+
+// Forget drops the ids that are remembered.
+func (s *Store) Forget() {
+	for _, c := range []*idCache{&s.entryOf, &s.objectOf} {
+		c.mu.Lock()
+		c.pages = nil
+		c.mu.Unlock()
+	}
 }

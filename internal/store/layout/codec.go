@@ -1,4 +1,4 @@
-package store
+package layout
 
 import (
 	"encoding/binary"
@@ -12,8 +12,8 @@ import (
 // The store's own form of values: like the canonical one, but with symbols for
 // names. It is never hashed across stores.
 
-// errDamaged says that a row cannot be read.
-var errDamaged = errors.New("a stored row is damaged; run `muster store verify`")
+// ErrDamaged says that a row cannot be read.
+var ErrDamaged = errors.New("a stored row is damaged; run `muster store verify`")
 
 // many marks an attribute with other than one value.
 const many = 0x80
@@ -39,8 +39,8 @@ func appendValue(b []byte, v object.Value, flag byte) []byte {
 	}
 }
 
-// appendSet appends the values of one attribute.
-func appendSet(b []byte, vs object.Values) []byte {
+// AppendSet appends the values of one attribute.
+func AppendSet(b []byte, vs object.Values) []byte {
 	if len(vs) == 1 {
 		return appendValue(b, vs[0], 0)
 	}
@@ -52,56 +52,61 @@ func appendSet(b []byte, vs object.Values) []byte {
 	return b
 }
 
-func appendText(b []byte, s string) []byte {
+// AppendText appends a text with its length.
+func AppendText(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
 }
 
-// appendBag appends a bag.
-func (t *Tx) appendBag(b []byte, a object.Attrs) ([]byte, error) {
+// AppendBag appends a bag.
+func (t *Tx) AppendBag(b []byte, a object.Attrs) ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(len(a)))
 	for i := range a {
-		y, err := t.sym(a[i].Name)
+		y, err := t.Sym(a[i].Name)
 		if err != nil {
 			return nil, err
 		}
 		b = binary.AppendUvarint(b, uint64(y))
-		b = appendSet(b, a[i].Values)
+		b = AppendSet(b, a[i].Values)
 	}
 	return b, nil
 }
 
-func appendInstant(b []byte, at time.Time) []byte {
+// AppendInstant appends a time; the zero time is kept.
+func AppendInstant(b []byte, at time.Time) []byte {
 	if at.IsZero() {
 		return binary.AppendVarint(b, 0)
 	}
 	return binary.AppendVarint(b, at.UnixMicro())
 }
 
-// reader reads the store's form. Texts share one copy of the input.
-type reader struct {
+// Reader reads the store's form. Texts share one copy of the input.
+type Reader struct {
 	t   *Tx
 	s   string
-	bad bool
+	Bad bool
 }
 
-func (t *Tx) reader(body []byte) *reader { return &reader{t: t, s: string(body)} }
+// Reader returns a reader of a copy of the body.
+func (t *Tx) Reader(body []byte) *Reader { return &Reader{t: t, s: string(body)} }
 
-// owned reads a body that nobody writes to any more, without copying it.
-func (t *Tx) owned(body []byte) *reader {
-	return &reader{t: t, s: unsafe.String(unsafe.SliceData(body), len(body))}
+// Owned reads a body that nobody writes to any more, without copying it.
+func (t *Tx) Owned(body []byte) *Reader {
+	return &Reader{t: t, s: unsafe.String(unsafe.SliceData(body), len(body))}
 }
 
-func (r *reader) fail() { r.bad, r.s = true, "" }
+func (r *Reader) fail() { r.Bad, r.s = true, "" }
 
-func (r *reader) err() error {
-	if r.bad {
-		return errDamaged
+// Err returns what was wrong with the input.
+func (r *Reader) Err() error {
+	if r.Bad {
+		return ErrDamaged
 	}
 	return nil
 }
 
-func (r *reader) byte() byte {
+// Byte reads a byte.
+func (r *Reader) Byte() byte {
 	if r.s == "" {
 		r.fail()
 		return 0
@@ -111,7 +116,8 @@ func (r *reader) byte() byte {
 	return c
 }
 
-func (r *reader) uvarint() uint64 {
+// Uvarint reads a number.
+func (r *Reader) Uvarint() uint64 {
 	var x uint64
 	for i := 0; i < len(r.s) && i < binary.MaxVarintLen64; i++ {
 		c := r.s[i]
@@ -125,14 +131,15 @@ func (r *reader) uvarint() uint64 {
 	return 0
 }
 
-func (r *reader) varint() int64 {
-	u := r.uvarint()
+func (r *Reader) varint() int64 {
+	u := r.Uvarint()
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-func (r *reader) text() string { return r.take(r.uvarint()) }
+// Text reads a text.
+func (r *Reader) Text() string { return r.take(r.Uvarint()) }
 
-func (r *reader) take(n uint64) string {
+func (r *Reader) take(n uint64) string {
 	if n > uint64(len(r.s)) {
 		r.fail()
 		return ""
@@ -142,24 +149,27 @@ func (r *reader) take(n uint64) string {
 	return s
 }
 
-func (r *reader) id() object.ID {
+// ID reads an id.
+func (r *Reader) ID() object.ID {
 	var id object.ID
 	copy(id[:], r.take(16))
 	return id
 }
 
-func (r *reader) name() string { return r.t.name(uint32(r.uvarint())) }
+// Name reads a symbol and returns its name.
+func (r *Reader) Name() string { return r.t.Name(uint32(r.Uvarint())) }
 
-func (r *reader) instant() time.Time {
+// Instant reads a time.
+func (r *Reader) Instant() time.Time {
 	if us := r.varint(); us != 0 {
 		return time.UnixMicro(us).UTC()
 	}
 	return time.Time{}
 }
 
-// count reads how many things follow, each at least one byte long.
-func (r *reader) count() int {
-	n := r.uvarint()
+// Count reads how many things follow, each at least one byte long.
+func (r *Reader) Count() int {
+	n := r.Uvarint()
 	if n > uint64(len(r.s)) {
 		r.fail()
 		return 0
@@ -167,18 +177,18 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) value(kind byte) object.Value {
+func (r *Reader) value(kind byte) object.Value {
 	switch object.Kind(kind) {
 	case object.String:
-		return object.Str(r.text())
+		return object.Str(r.Text())
 	case object.Ref:
-		return object.Reference(r.text())
+		return object.Reference(r.Text())
 	case object.Bytes:
-		return object.Octets([]byte(r.text()))
+		return object.Octets([]byte(r.Text()))
 	case object.Int:
 		return object.Integer(r.varint())
 	case object.Bool:
-		return object.Boolean(r.byte() == 1)
+		return object.Boolean(r.Byte() == 1)
 	case object.Time:
 		return object.Instant(time.UnixMicro(r.varint()))
 	case object.None:
@@ -188,9 +198,9 @@ func (r *reader) value(kind byte) object.Value {
 	return object.Value{}
 }
 
-// set reads the values of one attribute; single values are cut from slab.
-func (r *reader) set(slab *object.Values) object.Values {
-	k := r.byte()
+// Set reads the values of one attribute; single values are cut from slab.
+func (r *Reader) Set(slab *object.Values) object.Values {
+	k := r.Byte()
 	if k&many == 0 {
 		if len(*slab) == 0 {
 			*slab = make(object.Values, 8)
@@ -200,33 +210,33 @@ func (r *reader) set(slab *object.Values) object.Values {
 		vs[0] = r.value(k)
 		return vs
 	}
-	n := r.count()
+	n := r.Count()
 	if n == 0 {
 		return nil
 	}
 	vs := make(object.Values, n)
 	for i := range vs {
-		vs[i] = r.value(r.byte())
+		vs[i] = r.value(r.Byte())
 	}
 	return vs
 }
 
-// values reads one set that stands alone.
-func (r *reader) values() object.Values {
+// Values reads one set that stands alone.
+func (r *Reader) Values() object.Values {
 	slab := make(object.Values, 1)
-	return r.set(&slab)
+	return r.Set(&slab)
 }
 
-func (r *reader) bag() object.Attrs {
-	n := r.count()
+func (r *Reader) bag() object.Attrs {
+	n := r.Count()
 	if n == 0 {
 		return nil
 	}
 	a := make(object.Attrs, n)
 	slab := make(object.Values, n)
 	for i := range a {
-		a[i].Name = r.name()
-		a[i].Values = r.set(&slab)
+		a[i].Name = r.Name()
+		a[i].Values = r.Set(&slab)
 	}
 	return a
 }

@@ -1,10 +1,11 @@
-package store
+package staging
 
 import (
 	"encoding/binary"
 	"math/bits"
 
 	"muster/internal/base/object"
+	"muster/internal/store/layout"
 )
 
 // idTable maps ids to places: the low 31 bits of an entry's key, and a high
@@ -18,9 +19,6 @@ type idSlot struct {
 	id [16]byte
 	at uint32 // 0: free
 }
-
-// made is the high bit of a place.
-const made = uint32(1) << 31
 
 func newIDTable(n int) *idTable { return &idTable{slots: make([]idSlot, max(64, n+n/4))} }
 
@@ -88,7 +86,7 @@ type cellPage struct {
 
 func (c *cells) page(at uint32) *cellPage {
 	half := at >> 31
-	no := int(at&^made) >> 12
+	no := int(at&^layout.Made) >> 12
 	for len(c.pages[half]) <= no {
 		c.pages[half] = append(c.pages[half], nil)
 	}
@@ -103,67 +101,49 @@ func (c *cells) page(at uint32) *cellPage {
 func (c *cells) hash(at uint32) *uint64 { return &c.page(at).hash[at&4095] }
 func (c *cells) state(at uint32) *uint8 { return &c.page(at).state[at&4095] }
 
-// keyAt returns the key of the connector's entry at the place.
-func keyAt(sym uint32, at uint32) int64 {
-	k := int64(sym)<<keyBits | int64(at&^made)
-	if at&made != 0 {
-		k |= planned
-	}
-	return k
-}
-
-// placeOf returns the place of a key within its connector.
-func placeOf(key int64) uint32 {
-	at := uint32(key) &^ made
-	if key&planned != 0 {
-		at |= made
-	}
-	return at
-}
-
 // loadAll reads what is known of all entries of the connector.
-func (m *Import) loadAll(t *Tx) error {
-	m.ids = newIDTable(int(m.conn.nextKey&^(int64(m.conn.sym)<<keyBits) + m.conn.nextMade&(planned-1)))
-	lo, hi := be64(nil, int64(m.conn.sym)<<keyBits), be64(nil, int64(m.conn.sym+1)<<keyBits)
-	err := t.sets.Scan(rowHashes, lo, hi, func(rec []byte) bool {
-		*m.cells.hash(placeOf(u64(rec))) = uint64(u64(rec[8:]))
+func (m *Import) loadAll(t *layout.Tx) error {
+	m.ids = newIDTable(int(m.conn.NextKey&^(int64(m.conn.Sym)<<layout.KeyBits) + m.conn.NextMade&(layout.Planned-1)))
+	lo, hi := layout.BE64(nil, int64(m.conn.Sym)<<layout.KeyBits), layout.BE64(nil, int64(m.conn.Sym+1)<<layout.KeyBits)
+	err := t.Sets.Scan(layout.RowHashes, lo, hi, func(rec []byte) bool {
+		*m.cells.hash(layout.PlaceOf(layout.U64(rec))) = uint64(layout.U64(rec[8:]))
 		return true
 	})
 	if err != nil {
 		return err
 	}
-	if m.conn.nextKey == int64(m.conn.sym)<<keyBits+1 && m.conn.nextMade == int64(m.conn.sym)<<keyBits+planned+1 {
+	if m.conn.NextKey == int64(m.conn.Sym)<<layout.KeyBits+1 && m.conn.NextMade == int64(m.conn.Sym)<<layout.KeyBits+layout.Planned+1 {
 		return nil
 	}
-	err = t.sets.Scan(entryIDs, nil, nil, func(rec []byte) bool {
-		if key := u64(rec[16:]); connOf(key) == m.conn.sym {
-			m.ids.put((*[16]byte)(rec), placeOf(key))
+	err = t.Sets.Scan(layout.EntryIDs, nil, nil, func(rec []byte) bool {
+		if key := layout.U64(rec[16:]); layout.ConnOf(key) == m.conn.Sym {
+			m.ids.put((*[16]byte)(rec), layout.PlaceOf(key))
 		}
 		return true
 	})
 	if err != nil {
 		return err
 	}
-	err = t.sets.Scan(nameless, lo, hi, func(rec []byte) bool {
-		*m.cells.state(placeOf(u64(rec))) |= cellNameless
+	err = t.Sets.Scan(layout.Nameless, lo, hi, func(rec []byte) bool {
+		*m.cells.state(layout.PlaceOf(layout.U64(rec))) |= cellNameless
 		return true
 	})
 	if err != nil {
 		return err
 	}
-	lo, hi = be32(nil, m.conn.sym), be32(nil, m.conn.sym+1)
-	return t.sets.Scan(entryNames, lo, hi, func(rec []byte) bool {
+	lo, hi = layout.BE32(nil, m.conn.Sym), layout.BE32(nil, m.conn.Sym+1)
+	return t.Sets.Scan(layout.EntryNames, lo, hi, func(rec []byte) bool {
 		if m.dns == nil {
 			m.dns = newIDTable(1 << 10)
 		}
-		m.dns.put((*[16]byte)(rec[4:]), placeOf(u64(rec[20:])))
+		m.dns.put((*[16]byte)(rec[4:]), layout.PlaceOf(layout.U64(rec[20:])))
 		return true
 	})
 }
 
 // fetch reads what is known of the ids and names, where not everything was
 // loaded.
-func (m *Import) fetch(t *Tx, ids []object.ID) error {
+func (m *Import) fetch(t *layout.Tx, ids []object.ID) error {
 	prefixes := make([][]byte, 0, len(ids))
 	for i := range ids {
 		if m.ids.find((*[16]byte)(&ids[i])) == 0 {
@@ -171,10 +151,10 @@ func (m *Import) fetch(t *Tx, ids []object.ID) error {
 		}
 	}
 	var keys [][]byte
-	err := t.sets.Find(entryIDs, prefixes, func(_ int, rec []byte) {
-		if key := u64(rec[16:]); connOf(key) == m.conn.sym {
-			m.ids.put((*[16]byte)(rec), placeOf(key))
-			keys = append(keys, be64(nil, key))
+	err := t.Sets.Find(layout.EntryIDs, prefixes, func(_ int, rec []byte) {
+		if key := layout.U64(rec[16:]); layout.ConnOf(key) == m.conn.Sym {
+			m.ids.put((*[16]byte)(rec), layout.PlaceOf(key))
+			keys = append(keys, layout.BE64(nil, key))
 		}
 	})
 	if err != nil {
@@ -183,14 +163,14 @@ func (m *Import) fetch(t *Tx, ids []object.ID) error {
 	return m.fetchCells(t, keys)
 }
 
-func (m *Import) fetchCells(t *Tx, keys [][]byte) error {
-	err := t.sets.Find(rowHashes, keys, func(_ int, rec []byte) {
-		*m.cells.hash(placeOf(u64(rec))) = uint64(u64(rec[8:]))
+func (m *Import) fetchCells(t *layout.Tx, keys [][]byte) error {
+	err := t.Sets.Find(layout.RowHashes, keys, func(_ int, rec []byte) {
+		*m.cells.hash(layout.PlaceOf(layout.U64(rec))) = uint64(layout.U64(rec[8:]))
 	})
 	if err != nil {
 		return err
 	}
-	return t.sets.Find(nameless, keys, func(_ int, rec []byte) {
-		*m.cells.state(placeOf(u64(rec))) |= cellNameless
+	return t.Sets.Find(layout.Nameless, keys, func(_ int, rec []byte) {
+		*m.cells.state(layout.PlaceOf(layout.U64(rec))) |= cellNameless
 	})
 }

@@ -1,0 +1,191 @@
+// Package layout says how the store lies in its tables: transactions, names as
+// numbers, counters, heaps of rows, the records of sets, and the rows of entries
+// with the changes that imports have staged over them. It knows nothing of what
+// imports compare and plans decide.
+package layout
+
+import (
+	"context"
+	"sync"
+
+	"muster/internal/store/db"
+	"muster/internal/store/sorted"
+)
+
+// Store is a database with what is remembered of it from one transaction to
+// the next.
+type Store struct {
+	*db.DB
+	syms symbols
+
+	entryOf  idCache
+	objectOf idCache
+
+	indexMu sync.RWMutex
+	indexes Indexes
+}
+
+// New returns the rows of an open database.
+func New(d *db.DB) *Store { return &Store{DB: d} }
+
+// Tx is a transaction.
+type Tx struct {
+	DB      *db.Tx
+	Sets    *sorted.Sets
+	Index   Indexes
+	Touched bool // what deciding reads has changed
+	Raised  bool // keys were taken for accounts
+
+	store   *Store
+	fresh   map[string]uint32 // symbols that this transaction makes
+	strange map[string]bool   // names that had no symbol when they were asked for
+	nums    map[Counter]int64 // counters read or raised
+	grown   map[Counter]bool
+	conns   map[uint32]*Connector
+}
+
+// Read calls fn with a transaction that sees one moment.
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+	return s.DB.Read(ctx, func(d *db.Tx) error { return fn(s.begin(d)) })
+}
+
+// Write calls fn with a transaction that writes.
+func (s *Store) Write(ctx context.Context, lane db.Lane, fn func(*Tx) error) error {
+	return s.DB.Write(ctx, lane, func(d *db.Tx) error { return fn(s.begin(d)) })
+}
+
+// Bulk calls fn with a transaction for large work. fn should end when
+// ShouldYield says so, and be called again.
+func (s *Store) Bulk(ctx context.Context, fn func(*Tx) error) error {
+	return s.Write(ctx, db.Bulk, fn)
+}
+
+func (s *Store) begin(d *db.Tx) *Tx {
+	t := &Tx{DB: d, store: s, Sets: sorted.New(d), nums: map[Counter]int64{}, grown: map[Counter]bool{}, Index: s.IndexesNow()}
+	if d.Writes() {
+		d.Hooks(t.finish, t.publish, nil)
+	}
+	return t
+}
+
+// Compact merges what large loads left in pieces; reading is faster then.
+func (s *Store) Compact(ctx context.Context) error {
+	var kinds []sorted.Kind
+	err := s.Read(ctx, func(t *Tx) (err error) {
+		kinds, err = t.Sets.Kinds()
+		return err
+	})
+	for _, k := range kinds {
+		if err := s.Bulk(ctx, func(t *Tx) error { return t.Sets.Compact(k) }); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// finish writes what was collected; it runs just before the commit.
+func (t *Tx) finish() error {
+	if err := t.Sets.Flush(); err != nil {
+		return err
+	}
+	if t.Raised {
+		for _, c := range t.conns {
+			if err := t.Save(c); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.writeSymbols(); err != nil {
+		return err
+	}
+	return t.writeCounters()
+}
+
+// publish makes new symbols known to others; it runs after the commit.
+func (t *Tx) publish() { t.store.syms.add(t.fresh) }
+
+// Context returns the transaction's context.
+func (t *Tx) Context() context.Context { return t.DB.Context() }
+
+// ShouldYield reports that somebody waits in the people lane for a bulk
+// transaction that has gone on for 100 ms.
+func (t *Tx) ShouldYield() bool { return t.DB.ShouldYield() }
+
+// Counter names a number that only grows.
+type Counter int64
+
+// The counters. The numbers are stored.
+const (
+	Tick       Counter = 1 // imports and marks: later is larger
+	PlanNo     Counter = 2
+	ObjectKey  Counter = 3
+	HoldID     Counter = 4
+	RunNo      Counter = 5
+	SentNo     Counter = 6
+	generation Counter = 7 // moves when what deciding reads changes, other than by accepting the plan itself
+	symbolID   Counter = 8
+	EntryRows  Counter = 9  // rows in entry, about
+	entryNews  Counter = 10 // rows in entry_new, about
+	ObjectRows Counter = 11
+	objectNews Counter = 12
+	erasures   Counter = 13 // moves when rows of entries or objects are removed
+)
+
+// Count returns the counter's number.
+func (t *Tx) Count(c Counter) (int64, error) {
+	if n, ok := t.nums[c]; ok {
+		return n, nil
+	}
+	var n int64
+	if _, err := t.DB.One([]any{&n}, "SELECT n FROM counter WHERE id = ?", int64(c)); err != nil {
+		return 0, err
+	}
+	t.nums[c] = n
+	return n, nil
+}
+
+// Take raises the counter by n and returns the first of the n numbers.
+func (t *Tx) Take(c Counter, n int64) (int64, error) {
+	was, err := t.Count(c)
+	if err != nil {
+		return 0, err
+	}
+	t.nums[c], t.grown[c] = was+n, true
+	return was + 1, nil
+}
+
+func (t *Tx) writeCounters() error {
+	if t.Touched {
+		if _, err := t.Take(generation, 1); err != nil {
+			return err
+		}
+	}
+	b := db.NewBatch("ii")
+	for c := range t.grown {
+		b.Int(int64(c)).Int(t.nums[c])
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	_, err := t.DB.Feed(b, "INSERT INTO counter (id, n) SELECT c0, c1 FROM @feed WHERE true ON CONFLICT (id) DO UPDATE SET n = excluded.n")
+	return err
+}
+
+// Generation returns a number that moves whenever a transaction changes what
+// deciding reads, other than by accepting a plan.
+func (t *Tx) Generation() (int64, error) { return t.Count(generation) }
+
+// Symbol returns the number of a name, storing it if it is new.
+func (s *Store) Symbol(ctx context.Context, name string) (sym uint32, err error) {
+	if name == "" {
+		return 0, nil
+	}
+	if id, ok := s.syms.id(name); ok {
+		return id, nil
+	}
+	err = s.Write(ctx, db.People, func(t *Tx) error {
+		sym, err = t.Sym(name)
+		return err
+	})
+	return sym, err
+}

@@ -1,0 +1,230 @@
+package staging
+
+import (
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/store/db"
+	"muster/internal/store/layout"
+)
+
+// change is what an import has to say of an entry that was there.
+type change struct {
+	layout.Staged
+	edges []layout.Edge // all references as they shall be
+	mods  []mod         // a merge: instead of edges and the row's image
+}
+
+// mod is one attribute of a merge.
+type mod struct {
+	op     ModOp
+	name   string
+	attr   uint32
+	values object.Values
+	edges  []layout.Edge // for references
+	ref    bool
+}
+
+// writeChanged compares changed records with what is there and stages the
+// differences.
+func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
+	if len(list) == 0 {
+		return nil
+	}
+	keys := make([]int64, len(list))
+	for i, c := range list {
+		keys[i] = c.Row.Key
+	}
+	raw, err := t.Get(layout.Entries, keys)
+	if err != nil {
+		return err
+	}
+	old := map[int64]*layout.Row{}
+	var edged []int64
+	for _, x := range raw {
+		w, err := t.ReadRow(x.Key, x.Version, x.Body)
+		if err != nil {
+			return err
+		}
+		old[x.Key] = &w
+		if w.Flags&layout.RowEdges != 0 {
+			edged = append(edged, x.Key)
+		}
+	}
+	have, err := t.EdgesOf(edged, wantsAll(list))
+	if err != nil {
+		return err
+	}
+	before, err := m.stagedBefore(t, keys, old, have)
+	if err != nil {
+		return err
+	}
+	b := db.NewBatch("iiib")
+	for _, c := range list {
+		was := old[c.Row.Key]
+		if was == nil {
+			continue // it went meanwhile
+		}
+		if err := m.compare(t, c, was, have[c.Row.Key]); err != nil {
+			return err
+		}
+		if prev := before[c.Row.Key]; prev != nil {
+			c.after(prev)
+		}
+		b.Int(c.Row.Key).Int(m.no).Int(c.Op).Bytes(c.Append(nil))
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	_, err = t.DB.Feed(b, `INSERT INTO staged (key, import_no, op, body) SELECT c0, c1, c2, c3 FROM @feed WHERE true
+ ON CONFLICT (key) DO UPDATE SET import_no = excluded.import_no, op = excluded.op, body = excluded.body`)
+	return err
+}
+
+// stagedBefore reads what this import has staged already, and puts it over
+// what was there: an import of changes may tell of an object several times.
+func (m *Import) stagedBefore(t *layout.Tx, keys []int64, old map[int64]*layout.Row, have map[int64][]layout.Edge) (map[int64]*layout.Staged, error) {
+	if m.opts.Full {
+		return nil, nil
+	}
+	raw, err := t.RawRows(keys, "SELECT s.key, s.import_no, s.body FROM @feed JOIN staged s ON s.key = feed.c0")
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]*layout.Staged{}
+	for _, x := range raw {
+		prev, err := t.ReadStaged(x.Key, x.Body)
+		if err != nil {
+			return nil, err
+		}
+		if was := old[x.Key]; was != nil {
+			w := prev.Over(was)
+			old[x.Key] = &w
+		}
+		have[x.Key] = slices.DeleteFunc(append(have[x.Key], prev.Adds...), func(e layout.Edge) bool { return slices.Contains(prev.Drops, e) })
+		out[x.Key] = prev
+	}
+	return out, nil
+}
+
+// after makes the change stand for an earlier one of the same import too.
+func (c *change) after(prev *layout.Staged) {
+	if c.Op == layout.OpHash {
+		hash := c.Hash
+		*c = change{Staged: layout.Staged{Op: prev.Op, Row: prev.Row, Adds: prev.Adds, Drops: prev.Drops, Hash: hash}}
+		return
+	}
+	adds := append(slices.DeleteFunc(slices.Clone(prev.Adds), func(e layout.Edge) bool { return slices.Contains(c.Drops, e) }), c.Adds...)
+	drops := append(slices.DeleteFunc(slices.Clone(prev.Drops), func(e layout.Edge) bool { return slices.Contains(c.Adds, e) }), c.Drops...)
+	c.Adds, c.Drops = adds, drops
+	if c.Op == layout.OpMissing && prev.Op == layout.OpChange {
+		missing := c.Row.Missing
+		c.Row = prev.Row
+		c.Row.Flags, c.Row.Missing, c.Op = c.Row.Flags|layout.RowMissing, missing, layout.OpChange
+	}
+}
+
+// wantsAll returns the entries of which all references must be read: those
+// that are told whole. A merge knows what comes and goes.
+func wantsAll(list []*change) map[int64]bool {
+	out := map[int64]bool{}
+	for _, c := range list {
+		out[c.Row.Key] = c.Op == layout.OpChange && (c.mods == nil || slices.ContainsFunc(c.mods, func(x mod) bool { return x.ref && x.op == ReplaceValues }))
+	}
+	return out
+}
+
+// compare completes the change from what was there, and finds out what
+// differs.
+func (m *Import) compare(t *layout.Tx, c *change, was *layout.Row, edges []layout.Edge) error {
+	if c.Op == layout.OpMissing {
+		if was.Flags&layout.RowMissing != 0 || was.Flags&layout.RowSeen == 0 {
+			c.Op = layout.OpHash
+		}
+		return nil
+	}
+	arrived, initial, err := t.ReadExtra(was.Extra)
+	if err != nil {
+		return err
+	}
+	if c.mods != nil {
+		if err := c.merge(t, was, edges); err != nil {
+			return err
+		}
+	} else {
+		c.Adds, c.Drops = diffEdges(edges, c.edges)
+	}
+	w := &c.Row
+	w.ID, w.Born, w.Version = was.ID, was.Born, was.Version
+	w.Flags |= was.Flags & (layout.RowExplicit | layout.RowPending)
+	if len(c.Adds) > 0 && w.Flags&layout.RowEdges == 0 {
+		w.Flags |= layout.RowEdges
+	}
+	same := w.Image == was.Image && len(c.Adds) == 0 && len(c.Drops) == 0 && w.Typ == was.Typ &&
+		w.Anchor == was.Anchor && w.Parent == was.Parent && w.RDN == was.RDN && was.Flags&(layout.RowStub|layout.RowMissing) == 0 && was.Flags&layout.RowSeen != 0
+	if same {
+		c.Op = layout.OpHash
+		return nil
+	}
+	arrived, err = m.arrive(t, was, w, arrived)
+	if err != nil {
+		return err
+	}
+	w.Extra = ""
+	w.Flags &^= layout.RowExtra
+	if len(arrived) > 0 || initial != "" {
+		w.Extra = string(layout.AppendExtra(nil, arrived, initial))
+		w.Flags |= layout.RowExtra
+	}
+	return nil
+}
+
+// arrive moves the arrivals of values that changed.
+func (m *Import) arrive(t *layout.Tx, was, is *layout.Row, arrived []layout.Arrival) ([]layout.Arrival, error) {
+	if is.Flags&layout.RowExtra == 0 {
+		return arrived, nil
+	}
+	wanted, _, err := t.ReadExtra(is.Extra)
+	if err != nil || len(wanted) == 0 {
+		return arrived, err
+	}
+	a, err := t.Bag(was.Image)
+	if err != nil {
+		return nil, err
+	}
+	b, err := t.Bag(is.Image)
+	if err != nil {
+		return nil, err
+	}
+	out := wanted[:0]
+	for _, x := range wanted {
+		if name := t.Name(x.Attr); a.Get(name).Equal(b.Get(name)) {
+			i := slices.IndexFunc(arrived, func(y layout.Arrival) bool { return y.Attr == x.Attr })
+			if i >= 0 {
+				x = arrived[i]
+			}
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// diffEdges returns what must come and go for a to become b.
+func diffEdges(a, b []layout.Edge) (adds, drops []layout.Edge) {
+	have := make(map[layout.Edge]bool, len(a))
+	for _, e := range a {
+		have[e] = true
+	}
+	for _, e := range b {
+		if !have[e] {
+			adds = append(adds, e)
+		}
+		delete(have, e)
+	}
+	for _, e := range a {
+		if have[e] {
+			drops = append(drops, e)
+		}
+	}
+	return adds, drops
+}

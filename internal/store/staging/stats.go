@@ -1,0 +1,34 @@
+package staging
+
+import (
+	"encoding/json"
+)
+
+// Stats is what an import said, in numbers.
+type Stats struct {
+	Import  int64                `json:"import"`
+	Full    bool                 `json:"full"`
+	SentNo  int64                `json:"sent"`    // the last batch of sending before it began: it knows nothing of later ones
+	Shown   int64                `json:"shown"`   // objects told
+	Added   int64                `json:"added"`   // seen for the first time
+	Changed int64                `json:"changed"` // different from what was released
+	Missing int64                `json:"missing"` // there before, not shown
+	Types   map[string]TypeStats `json:"types"`
+}
+
+// TypeStats is what an import said of one type.
+type TypeStats struct {
+	Rows    int64            `json:"rows"`
+	Present map[string]int64 `json:"present"` // by attribute: how many had a value
+}
+
+// Nulls returns in how many rows the attribute had no value.
+func (s TypeStats) Nulls(attr string) int64 { return s.Rows - s.Present[attr] }
+
+func (s *Stats) encode() ([]byte, error) { return json.Marshal(s) }
+
+func decodeStats(b []byte) (Stats, error) {
+	var s Stats
+	err := json.Unmarshal(b, &s)
+	return s, err
+}
