@@ -30,7 +30,7 @@ func (d *Decider) Claim(v View) error {
 		for _, id := range part {
 			x := d.life[id]
 			for _, w := range x.wish {
-				need.Names = append(need.Names, d.name(x.typ, w.Attr, w.Wish))
+				need.Names = append(need.Names, d.name(x.typ, w.Attr, cmp.Or(w.Name, w.Wish)))
 			}
 		}
 		need.Objects = part
@@ -77,6 +77,17 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 	x := d.life[id]
 	given := x.wish[:0]
 	for _, w := range x.wish {
+		if w.Name != "" { // it must be that one
+			free, err := d.isFree(v, d.name(x.typ, w.Attr, w.Name), id)
+			if err != nil {
+				return err
+			}
+			if free {
+				d.names[d.name(x.typ, w.Attr, w.Name)] = id
+				given = append(given, w)
+			}
+			continue
+		}
 		name, err := d.freeName(v, id, x.typ, w)
 		if err != nil {
 			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: w.Attr + ": " + err.Error()})
@@ -114,11 +125,7 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 				return "", err
 			}
 		}
-		key := d.name(typ, w.Attr, candidate)
-		if owner, ok := d.names[key]; ok && owner != id {
-			continue
-		}
-		free, err := d.nobodys(v, key, id)
+		free, err := d.isFree(v, d.name(typ, w.Attr, candidate), id)
 		if err != nil {
 			return "", err
 		}
@@ -127,6 +134,15 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 		}
 	}
 	return "", nil
+}
+
+// isFree reports that the object may have the name: nobody else got it in this
+// plan or before.
+func (d *Decider) isFree(v View, key Name, id object.ID) (bool, error) {
+	if owner, ok := d.names[key]; ok && owner != id {
+		return false, nil
+	}
+	return d.nobodys(v, key, id)
 }
 
 // nobodys reports that the name is free for the object: nobody else ever had it,

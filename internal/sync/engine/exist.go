@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"muster/internal/base/object"
@@ -99,7 +100,7 @@ func (d *Decider) soughtPicture(typ string, entries []*space.Entry, stored *meta
 func (d *Decider) givenNames(p *picture, stored *metaverse.Object) {
 	open := p.wishes[:0]
 	for _, w := range p.wishes {
-		if c := claimed(stored, w.Attr); c.Wish == w.Wish && c.Name != "" {
+		if c := claimed(stored, w.Attr); fulfils(c, w) {
 			p.rename(w.Attr, c.Name)
 		} else {
 			open = append(open, w)
@@ -110,16 +111,22 @@ func (d *Decider) givenNames(p *picture, stored *metaverse.Object) {
 
 // giveNames puts names in the place of wishes: those that this plan gives, else
 // those given before. Where holds leave another wish than the one that is
-// claimed, the name stays.
-func (d *Decider) giveNames(p *picture, id object.ID, stored *metaverse.Object) {
+// claimed, the name stays. Free of holds, a name that was not given is a fault:
+// it belongs to another (ERR-39).
+func (d *Decider) giveNames(p *picture, id object.ID, stored *metaverse.Object, m mode) {
 	for _, w := range p.wishes {
 		c := claimed(stored, w.Attr)
-		if x := d.life[id]; x != nil && c.Wish != w.Wish {
+		if x := d.life[id]; x != nil && !fulfils(c, w) {
 			for _, now := range x.wish {
-				if now.Attr == w.Attr && now.Wish == w.Wish && now.Name != "" {
+				if now.Attr == w.Attr && now.Wish == w.Wish && fulfils(now, w) {
 					c = now
 				}
 			}
+		}
+		if w.Name != "" && c.Name != w.Name && m == free {
+			o := p.source(w.Attr).origin()
+			p.faults = append(p.faults, ObjectFault{Code: "unique-index-violation", Connector: o.Connector, Anchor: o.Anchor, Rule: o.Rule,
+				Message: w.Attr + ": the name " + strconv.Quote(w.Name) + " belongs to another; let the flow ask for it by unique(), or correct the source"})
 		}
 		if c.Name == "" {
 			p.drop(w.Attr)
@@ -128,6 +135,15 @@ func (d *Decider) giveNames(p *picture, id object.ID, stored *metaverse.Object) 
 		p.rename(w.Attr, c.Name)
 	}
 	p.wishes = nil
+}
+
+// fulfils reports that the name given is what is wished: one for the same wish,
+// or that very name.
+func fulfils(given, wished metaverse.Claim) bool {
+	if wished.Name != "" {
+		return given.Name == wished.Name
+	}
+	return given.Wish == wished.Wish && given.Name != ""
 }
 
 func claimed(o *metaverse.Object, attr string) (c metaverse.Claim) {

@@ -14,7 +14,7 @@ import (
 type picture struct {
 	attrs  object.Attrs
 	from   []source          // in the order of attrs
-	wishes []metaverse.Claim // wishes for unique names; Name is "" until one is given
+	wishes []metaverse.Claim // wishes for unique names; Name is "" until one is given, and there is no Wish where it must be that one
 	faults []ObjectFault
 	due    time.Time
 }
@@ -313,8 +313,11 @@ func (d *Decider) resolve(p *picture, offers []offer, stored *metaverse.Object) 
 		d.stay(p, a.Name, stored)
 		return
 	}
-	if win.flow.Unique != nil {
-		p.wishes = append(p.wishes, metaverse.Claim{Attr: a.Name, Wish: win.values.First().Text()})
+	switch text := win.values.First().Text(); {
+	case win.flow.Unique != nil:
+		p.wishes = append(p.wishes, metaverse.Claim{Attr: a.Name, Wish: text})
+	case a.Unique && text != "":
+		p.wishes = append(p.wishes, metaverse.Claim{Attr: a.Name, Name: text})
 	}
 	p.put(a.Name, win.values, win.source())
 }

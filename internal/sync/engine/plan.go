@@ -314,6 +314,7 @@ type Verdict struct {
 	WasDue  time.Time     // the instant that is stored now
 	Origins []NewOrigin   // values that stay and come from another contributor now
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
+	Entries []object.ID   // of an object that stays so: by whom the next run comes to try it again
 }
 
 // NewOrigin is a new origin of a value that stays as it is.

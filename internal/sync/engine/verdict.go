@@ -263,6 +263,9 @@ func (w *worker) verdict(id object.ID) *Verdict {
 	v := &Verdict{Object: id}
 	if len(h.faults)+w.pictureFaults(h) > 0 {
 		v.Faults = w.gatherFaults(h)
+		for _, e := range w.entries(h, free) {
+			v.Entries = append(v.Entries, e.ID)
+		}
 		return v // it stays as it is
 	}
 	if len(u.Changes) > 0 {

@@ -157,7 +157,7 @@ func (w *worker) paint(h *hub, m mode) *picture {
 	entries := w.entries(h, m)
 	base := func(skip func(string) bool) *picture {
 		p := w.inbound(typ, entries, h.stored, skip, everything)
-		w.giveNames(p, h.id, h.stored)
+		w.giveNames(p, h.id, h.stored, m)
 		w.translate(p, m)
 		if m == held {
 			w.holdValues(h, p)

@@ -92,7 +92,7 @@ func oracleChanges(o object.ID, cs []engine.Change) (out []oracle.Change) {
 }
 
 // answer is all that deciding says, as lines.
-type answer struct{ units, waiting, ended, due, holds, queue string }
+type answer struct{ units, waiting, ended, due, holds, queue, faults string }
 
 // ofEngine asks the engine, size objects at a time.
 func ofEngine(w *oracle.World, r *oracle.Rules, size int) (answer, error) {
@@ -115,7 +115,7 @@ func (d decided) answer() (a answer) {
 			a.due += fmt.Sprintln(v.Object, v.Due)
 		}
 		for _, f := range v.Faults {
-			a.units += fmt.Sprintln("fault", v.Object, f)
+			a.faults += fmt.Sprintln(v.Object, f.Code)
 		}
 	}
 	for _, h := range d.holds {
@@ -141,6 +141,9 @@ func ofOracle(p *oracle.Plan) (a answer) {
 	for _, h := range p.NewHolds {
 		a.holds += fmt.Sprintln(target(h.Target), h.Refused)
 	}
+	for _, o := range p.Faulty() {
+		a.faults += fmt.Sprintln(o, "unique-index-violation")
+	}
 	for _, q := range p.Queue {
 		a.queue += fmt.Sprintln(q.Entry, q.Rule, q.Candidates, q.Taken)
 	}
@@ -148,7 +151,7 @@ func ofOracle(p *oracle.Plan) (a answer) {
 }
 
 func (a answer) sorted() answer {
-	for _, s := range []*string{&a.units, &a.waiting, &a.ended, &a.due, &a.holds, &a.queue} {
+	for _, s := range []*string{&a.units, &a.waiting, &a.ended, &a.due, &a.holds, &a.queue, &a.faults} {
 		lines := strings.SplitAfter(*s, "\n")
 		slices.Sort(lines)
 		*s = strings.Join(lines, "")
@@ -162,6 +165,7 @@ func differences(oracles, engines answer) string {
 	for _, x := range []struct{ name, oracle, engine string }{
 		{"units", oracles.units, engines.units}, {"new holds", oracles.holds, engines.holds}, {"waiting", oracles.waiting, engines.waiting},
 		{"ended", oracles.ended, engines.ended}, {"due", oracles.due, engines.due}, {"queue", oracles.queue, engines.queue},
+		{"faults", oracles.faults, engines.faults},
 	} {
 		if only := os.Getenv("ENGINE_ONLY"); only != "" && !strings.Contains(only, x.name) {
 			continue

@@ -128,6 +128,9 @@ func (m *marks) decidedNow(d decided) {
 		} else {
 			delete(m.waiting, v.Object)
 		}
+		for _, e := range v.Entries { // who could not be decided is tried again
+			m.entries[e], m.objects[v.Object] = true, true
+		}
 	}
 	m.queue = nil
 	for _, q := range d.queued {

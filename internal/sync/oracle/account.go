@@ -46,11 +46,11 @@ func (d *decision) being(o object.ID, m mode) *being {
 			b.exists[out.Connector] = e != nil && e.Exists()
 		}
 	case m == free:
-		b.picture, b.exists = d.work(o, typ, d.link, d.alive, func(p picture) { d.named(o, p) },
+		b.picture, b.exists = d.work(o, typ, d.link, d.alive, func(p picture) { d.named(o, typ, p) },
 			func(_ *Outbound, wanted bool) bool { return wanted })
 		d.maintained(o, b, m)
 	default:
-		b.picture, b.exists = d.work(o, typ, d.eff, d.live, func(p picture) { d.named(o, p); d.holdValues(o, p) },
+		b.picture, b.exists = d.work(o, typ, d.eff, d.live, func(p picture) { d.named(o, typ, p); d.holdValues(o, p) },
 			func(out *Outbound, wanted bool) bool { return d.heldExistence(o, out, wanted) })
 		d.maintained(o, b, m)
 	}

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"muster/internal/base/object"
@@ -14,7 +15,7 @@ type claimKey struct {
 }
 
 // claim gives unique names to every object that is alive free of holds and whose
-// winning contribution is a new wish: first to those that exist, in their order,
+// winning contribution is a new wish, or a name that nobody asked for by a wish: first to those that exist, in their order,
 // then to new ones in the order of their founders. A name is kept while its wish
 // is the same, and never given to anybody else.
 func (d *decision) claim() {
@@ -24,6 +25,9 @@ func (d *decision) claim() {
 		for _, a := range d.r.typ(d.alive[o]).Attrs {
 			f := p[a.Name]
 			wish := f.values.First().Text()
+			if d.r.plain(d.alive[o], a.Name, f) {
+				d.insist(o, a, wish)
+			}
 			if !f.wish || wish == "" {
 				continue
 			}
@@ -35,6 +39,29 @@ func (d *decision) claim() {
 			d.claims[claimKey{o, a.Name}] = c
 		}
 	}
+}
+
+// plain reports a name that comes without a wish, in an attribute of unique
+// names. One that is kept is the object's own.
+func (r *Rules) plain(typ, attr string, f fact) bool {
+	return !f.wish && !f.origin.Kept && f.values.First().Text() != "" && slices.ContainsFunc(r.In, func(in Inbound) bool {
+		return in.To == typ && slices.ContainsFunc(in.Flows, func(x Inflow) bool { return x.Attr == attr && x.Unique })
+	})
+}
+
+// insist gives the object that very name; an object whose name belongs to
+// another is left as it is.
+func (d *decision) insist(o object.ID, a Attribute, name string) {
+	if claimed(d.w.Objects[o], a.Name).Name == name {
+		return
+	}
+	k := Name{a.Name, key(name, a)}
+	if who, ok := d.names[k]; ok && who != o || d.elsewhere(o, a, name) {
+		d.faulty[o] = true
+		return
+	}
+	d.names[k] = o
+	d.claims[claimKey{o, a.Name}] = metaverse.Claim{Attr: a.Name, Name: name}
 }
 
 // claimants lists the living in the order in which they claim.
@@ -94,16 +121,21 @@ func (d *decision) elsewhere(o object.ID, a Attribute, name string) bool {
 func key(name string, a Attribute) string { return object.Key(object.Str(name), a.Folded) }
 
 // named puts names in place of wishes. Where holds leave another wish than the
-// one that was claimed, the accepted name stays.
-func (d *decision) named(o object.ID, p picture) {
+// one that was claimed, or a plain name that was not, the accepted name stays.
+func (d *decision) named(o object.ID, typ string, p picture) {
 	so := d.w.Objects[o]
 	for attr, f := range p {
-		if !f.wish {
+		plain := d.r.plain(typ, attr, f)
+		if !f.wish && !plain {
 			continue
 		}
 		wish, old := f.values.First().Text(), claimed(so, attr)
-		name := old.Name
-		if now := d.claims[claimKey{o, attr}]; old.Wish != wish && now.Wish == wish {
+		name, now := old.Name, d.claims[claimKey{o, attr}]
+		if plain {
+			if now.Wish == "" && now.Name == wish {
+				name = wish
+			}
+		} else if old.Wish != wish && now.Wish == wish {
 			name = now.Name
 		}
 		f.values, f.wish = text(name), false

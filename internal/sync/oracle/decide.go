@@ -29,6 +29,7 @@ type decision struct {
 	names   map[Name]object.ID
 	claims  map[claimKey]metaverse.Claim
 	clashes int
+	faulty  map[object.ID]bool // objects that a rule failed on: they are left as they are
 
 	sketches map[object.ID]*being // while links are being decided
 	beings   [2]map[object.ID]*being
@@ -59,7 +60,7 @@ func decideOnce(w *World, r *Rules, holds map[Target]*Hold) *Plan {
 		w: w, r: r, now: w.Clock, entries: w.ordered(r), holds: holds,
 		link: map[object.ID]object.ID{}, eff: map[object.ID]object.ID{},
 		alive: map[object.ID]string{}, live: map[object.ID]string{}, died: map[object.ID]bool{}, founder: map[object.ID]object.ID{}, gave: map[object.ID]object.ID{}, apart: map[object.ID][]*Hold{},
-		claims: map[claimKey]metaverse.Claim{}, due: map[object.ID]time.Time{},
+		claims: map[claimKey]metaverse.Claim{}, due: map[object.ID]time.Time{}, faulty: map[object.ID]bool{},
 		beings: [2]map[object.ID]*being{{}, {}}, sketches: map[object.ID]*being{},
 	}
 	d.pair()
@@ -68,6 +69,9 @@ func decideOnce(w *World, r *Rules, holds map[Target]*Hold) *Plan {
 	d.due = map[object.ID]time.Time{} // what was asked on the way is not what is due
 	p := &Plan{Units: map[object.ID][]Change{}, Waiting: map[object.ID][]Change{}, Due: d.due, Queue: d.queue, d: d, accepted: map[object.ID]bool{}}
 	for _, o := range d.everybody() {
+		if d.faulty[o] {
+			continue
+		}
 		will, wish := d.changes(o, held), d.changes(o, free)
 		if len(will) > 0 {
 			p.Units[o] = will
@@ -77,6 +81,9 @@ func decideOnce(w *World, r *Rules, holds map[Target]*Hold) *Plan {
 		}
 	}
 	for _, h := range d.sortedHolds() {
+		if d.faulty[h.Target.Object] {
+			continue
+		}
 		if d.ended(h) {
 			p.Ended = append(p.Ended, h.Target)
 		} else {

@@ -10,7 +10,7 @@ import (
 
 // Features lists everything that a long enough run of random histories meets.
 var Features = []string{
-	"ambiguous join", "place taken", "place given", "recall", "name swap", "released hold", "due reached", "unique clash", "rehire",
+	"ambiguous join", "place taken", "place given", "recall", "name swap", "released hold", "due reached", "unique clash", "name of another", "rehire",
 	"kept value", "frozen value", "not precedent", "delete", "until it changes", "for good", "deletion taken back", "link moved",
 	"guard", "object held", "object undone", "contested value", "refusal", "reject", "undo", "shelve", "protect", "join", "lift",
 	"rule change", "drift", "account vanished", "answer lost", "crash while accepting", "import not released",
@@ -36,6 +36,7 @@ func (p *Plan) features() {
 		note("released hold", true)
 	}
 	note("unique clash", d.clashes > 0)
+	note("name of another", len(d.faulty) > 0)
 	for o, so := range d.w.Objects {
 		note("due reached", !so.Due.IsZero() && !d.now.Before(so.Due))
 		note("object held", d.stands(o))

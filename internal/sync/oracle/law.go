@@ -194,7 +194,7 @@ func (p *Plan) gives() bool {
 			}
 		}
 	}
-	return len(p.d.claims) > 0 && p.d.clashes > 0
+	return len(p.d.claims) > 0 && p.d.clashes > 0 || len(p.d.faulty) > 0
 }
 
 // resume goes on with the same plan; where nothing is given once, deciding anew
@@ -246,7 +246,8 @@ func undoStays(c *Case) string {
 }
 
 // waiting compares with a world in which nothing is held; holds that linking
-// sees are left out.
+// sees are left out, and so are objects that end in any case: an account that
+// had just joined one is told as waiting.
 func waiting(c *Case) string {
 	p := Decide(c.W, c.R)
 	for _, x := range p.d.holds {
@@ -258,6 +259,9 @@ func waiting(c *Case) string {
 	open := decideOnce(c.W, c.R, nil)
 	var text strings.Builder
 	for _, o := range p.d.everybody() {
+		if p.d.alive[o] == "" && p.d.live[o] == "" {
+			continue
+		}
 		text.WriteString(Diff(Text(without(open.Units[o], p.Units[o])), Text(p.Waiting[o])))
 	}
 	return text.String()

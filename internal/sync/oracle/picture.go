@@ -195,7 +195,7 @@ func (d *decision) objectScene(o object.ID, p picture, missing time.Time) *scene
 
 // note remembers the earliest instant at which time alone may change something.
 func (d *decision) note(o object.ID, t time.Time) {
-	if old := d.due[o]; !t.IsZero() && (old.IsZero() || t.Before(old)) {
+	if old := d.due[o]; !d.faulty[o] && !t.IsZero() && (old.IsZero() || t.Before(old)) {
 		d.due[o] = t
 	}
 }

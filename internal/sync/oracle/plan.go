@@ -90,6 +90,10 @@ type Plan struct {
 	accepted map[object.ID]bool
 }
 
+// Faulty lists the objects that are left as they are, because a name that a flow
+// gives them belongs to another.
+func (p *Plan) Faulty() []object.ID { return sortedIDs(p.d.faulty) }
+
 // Text is the plan's units as sorted lines.
 func (p *Plan) Text() string { return textOf(p.Units) }
 

@@ -103,7 +103,7 @@ func personIn(r *rand.Rand) []Inbound {
 		{Attr: "office", Value: attr("office"), Rank: 2, Keep: chance(r, 2)},
 	}}
 	portal := Inbound{Name: "portal-person", Connector: Portal, From: "edit", To: "person", Joins: joinBy(r, "emp"), Flows: []Inflow{
-		in("title", call("null", is("attr", "title", "none"), title), 0), in("tags", attr("tag"), 3),
+		in("title", call("null", is("attr", "title", "none"), title), 0), in("tags", attr("tag"), 3), in("account", attr("name"), 1),
 	}}
 	return []Inbound{hr, badge, portal}
 }
@@ -200,6 +200,7 @@ func (h *History) Row(connector string) {
 		set("emp", emp)
 		set("title", "Pa", "none", "", "")
 		set("tag", "d", "")
+		set("name", "", "", "boss", "alee", "ALee")
 	case Groups:
 		row.Type = "user"
 		set("emp", emp)

@@ -66,7 +66,10 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 	if err := addCounts(t, d.plan, d.counted, nil); err != nil {
 		return err
 	}
-	return t.Decided(d.connectors(), d.moment)
+	if err := t.Decided(d.connectors(), d.moment); err != nil {
+		return err
+	}
+	return t.MarkEntries(d.failed)
 }
 
 // leaveOrigins writes where values come from that stay as they are (FLOW-21).

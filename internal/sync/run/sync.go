@@ -71,6 +71,7 @@ type deciding struct {
 	plan        store.Plan
 	notes       []note
 	faults      []engine.ObjectFault
+	failed      []object.ID // entries of objects on which a rule failed: the next run tries again
 	counts      map[string]int64
 	hashes      []engine.Hash
 	done        int64
@@ -336,7 +337,7 @@ func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
 
 // round runs all passes once and writes the units.
 func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
-	d.notes, d.faults, d.hashes, d.counts, d.done = nil, nil, nil, map[string]int64{}, 0
+	d.notes, d.faults, d.failed, d.hashes, d.counts, d.done = nil, nil, nil, nil, map[string]int64{}, 0
 	w, err := d.r.store.NewPlan(ctx, store.Plan{Kind: d.kind, Author: d.r.opt.By, Rules: d.set.Version, Started: d.trig.Now, Trigger: d.accepts(), Generation: d.gen, Moment: d.moment})
 	if err != nil {
 		return nil, err
@@ -477,6 +478,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 		d.faults = append(d.faults, v.Faults...)
 		if len(v.Faults) > 0 {
 			d.counts["faults"]++
+			d.failed = append(d.failed, v.Entries...)
 			continue
 		}
 		if v.Unit != nil {
