@@ -173,7 +173,8 @@ func (c *cli) planUndo() *cobra.Command {
 		Use: "undo NO [--because TEXT]", Short: "Take back what a plan did",
 		Long: `Proposes the earlier value for whatever is still as that plan left it, and says what has moved since and
 what can be taken back only in part or not at all. The undone outcome is held, so that later runs do not
-bring it back. Nothing changes before the next synchronization.`,
+bring it back. A plan that came from changed rules is taken back as a whole: the earlier rules, which are
+kept, decide again until the folder has others. Nothing changes before the next synchronization.`,
 		Example: "  muster plan undo 12\n  muster plan undo 12 --yes --because \"wrong file\"",
 		Args:    arguments(1, 1), ValidArgsFunction: c.completePlan, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {

@@ -31,6 +31,10 @@ func (p *Printer) Status(s *run.Status) {
 		p.Table(t)
 	}
 	p.Line("")
+	if u := s.Undone; u != nil {
+		p.Line("%s", p.Waits(fmt.Sprintf("the rules of the folder are not in force: plan %d, which came from them, was undone by %s on %s", u.Plan, term.Clean(u.By), p.time(u.At))))
+		p.Line("  earlier rules decide until the folder has others")
+	}
 	for i := range s.Connectors {
 		p.heldImport(&s.Connectors[i])
 	}
@@ -295,6 +299,10 @@ func (p *Printer) Explanation(x *run.Explanation) {
 
 // Undo says what undoing would do, and what not.
 func (p *Printer) Undo(u *run.UndoInfo) {
+	if u.Rules != "" {
+		p.Line("plan %d came from changed rules; the earlier rules decide again until the folder has others", u.Plan)
+		return
+	}
 	p.Line("%s of plan %d are taken back", term.Count(int64(u.Undone), "change"), u.Plan)
 	p.list("no longer as the plan left them, so they stay:", len(u.Moved), func(i int) string { return u.Moved[i].Line() })
 	p.list("taken back in part; this is lost:", len(u.Partial), func(i int) string { return u.Partial[i] })

@@ -83,6 +83,27 @@ func clip(s string, most int) string {
 // paths. Names that begin with a dot are passed over.
 func readFolder(fsys fs.FS, root string, list *problem.List) []*file {
 	var files []*file
+	eachText(fsys, list, func(name string, text []byte) {
+		f := &file{name: name, root: root}
+		if p := f.split(text); p != nil {
+			list.Add(p)
+			return
+		}
+		files = append(files, f)
+	})
+	return files
+}
+
+// Texts returns the text of every file that Load reads, by name.
+func Texts(fsys fs.FS) (map[string][]byte, problem.List) {
+	var list problem.List
+	out := map[string][]byte{}
+	eachText(fsys, &list, func(name string, text []byte) { out[name] = text })
+	return out, list
+}
+
+// eachText calls fn with every YAML file of a folder that is not hidden.
+func eachText(fsys fs.FS, list *problem.List, fn func(name string, text []byte)) {
 	total := 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -107,18 +128,12 @@ func readFolder(fsys fs.FS, root string, list *problem.List) []*file {
 			list.Add(p)
 			return nil
 		}
-		f := &file{name: name, root: root}
-		if p := f.split(text); p != nil {
-			list.Add(p)
-			return nil
-		}
-		files = append(files, f)
+		fn(name, text)
 		return nil
 	})
 	if err != nil {
 		list.Add(unreadable(".", err))
 	}
-	return files
 }
 
 // followed reports that an entry is a YAML file, or a link to one.

@@ -63,6 +63,9 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 	if err := setSetting(t, settingRules, d.set.Version); err != nil {
 		return err
 	}
+	if err := d.r.keepRules(t, d.set.Version); err != nil {
+		return err
+	}
 	if err := addCounts(t, d.plan, d.counted, nil); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	Connectors []*Connected // in the order of names
 	Profiles   []Profile
 	Schedules  []Schedule
+
+	kinds []connector.Kind
+	texts map[string][]byte // the files it was read from, to be kept with what they decide
 }
 
 // Connected is a connector as configured.
@@ -93,11 +96,14 @@ func Sections(kinds []connector.Kind) []config.Kind {
 }
 
 // Check reads a whole configuration and reports everything that is wrong with
-// it, without connecting anywhere. schemas holds the schemas read before; it
-// may be nil.
-func Check(tree *config.Tree, kinds []connector.Kind, schemas fs.FS) (*Config, problem.List) {
-	c := &Config{Tree: tree}
+// it, without connecting anywhere. folder is where tree was read from, and holds
+// the schemas read before; nil if there is none.
+func Check(tree *config.Tree, kinds []connector.Kind, folder fs.FS) (*Config, problem.List) {
+	c := &Config{Tree: tree, kinds: kinds}
 	var problems problem.List
+	if folder != nil {
+		c.texts, _ = config.Texts(folder) // what could not be read was told when tree was
+	}
 	for _, s := range tree.Sections("connector") {
 		x := &Connected{Name: s.Name, Section: s}
 		c.Connectors = append(c.Connectors, x)
@@ -109,7 +115,7 @@ func Check(tree *config.Tree, kinds []connector.Kind, schemas fs.FS) (*Config, p
 				x.Kind = k
 			}
 		}
-		problems = append(problems, x.check(schemas)...)
+		problems = append(problems, x.check(folder)...)
 	}
 	systems := make([]rules.System, len(c.Connectors))
 	for i, x := range c.Connectors {

@@ -171,10 +171,11 @@ type Decision struct {
 // UndoInfo is what undoing a plan would do.
 type UndoInfo struct {
 	Plan    int64        `json:"plan"`
-	Undone  int          `json:"undone"`  // targets that go back
-	Moved   []ChangeInfo `json:"moved"`   // values that are no longer as the plan left them
-	Partial []string     `json:"partial"` // what can be taken back only in part, and what stays lost
-	Never   []string     `json:"never"`   // what cannot be taken back
+	Rules   string       `json:"rules,omitempty"` // the version of the earlier rules that decide again; then the rest is empty
+	Undone  int          `json:"undone"`          // targets that go back
+	Moved   []ChangeInfo `json:"moved"`           // values that are no longer as the plan left them
+	Partial []string     `json:"partial"`         // what can be taken back only in part, and what stays lost
+	Never   []string     `json:"never"`           // what cannot be taken back
 }
 
 // HoldInfo is a hold as people see it.
@@ -210,6 +211,7 @@ type Status struct {
 	Queue      int64             `json:"queue"`
 	Due        time.Time         `json:"due,omitzero"` // the next instant at which time alone changes something
 	LastRun    *Report           `json:"lastRun,omitempty"`
+	Undone     *Takeback         `json:"undone,omitempty"` // the rules of the folder are undone; nil: they are in force
 }
 
 // ConnectorStatus is the state of one connector space, by MIM's words.

@@ -12,6 +12,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -25,6 +26,9 @@ func (r *Runner) Status(ctx context.Context) (*Status, error) {
 		}
 		out.Holds, out.Waiting, out.Queue = s.Holds, s.Waiting, s.Queued
 		out.Objects["all"] = s.Objects
+		if _, out.Undone, err = r.inForce(t); err != nil {
+			return err
+		}
 		for _, x := range r.cfg.Connectors {
 			c, err := r.connectorStatus(t, x, s.Connectors[x.Name])
 			if err != nil {
@@ -432,14 +436,18 @@ func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanat
 		if out.Values, err = r.values(t, names, o); err != nil {
 			return err
 		}
+		set, _, err := r.inForce(t)
+		if err != nil {
+			return err
+		}
 		conn, attr, dotted := strings.Cut(attribute, ".")
 		switch {
 		case attribute == "":
 			r.explainObject(out, v.EntriesOf(o.ID), o)
 		case dotted || r.known(attribute):
-			r.explainAccount(out, names, v, o, conn, attr)
+			r.explainAccount(out, set, names, v, o, conn, attr)
 		default:
-			r.explainValue(out, names, v, o, attribute)
+			r.explainValue(out, set, names, v, o, attribute)
 		}
 		return nil
 	})
@@ -464,14 +472,14 @@ func (r *Runner) explainObject(out *Explanation, entries []*space.Entry, o *meta
 }
 
 // explainValue says where a metaverse value comes from.
-func (r *Runner) explainValue(out *Explanation, names *naming, v *store.View, o *metaverse.Object, attr string) {
+func (r *Runner) explainValue(out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, attr string) {
 	out.Values = slices.DeleteFunc(out.Values, func(x ValueInfo) bool { return x.Name != attr })
 	for _, h := range v.Holds(o.ID) {
 		if h.Target.Kind == engine.WholeObject || h.Target.Kind == engine.ObjectValue && h.Target.Name == attr {
 			out.Lines = append(out.Lines, ReasonInfo{Said: "held: " + h.Why + " " + h.Cause, No: true})
 		}
 	}
-	for _, c := range engine.Explain(v, r.cfg.Rules, r.now(), o.ID, attr) {
+	for _, c := range engine.Explain(v, set, r.now(), o.ID, attr) {
 		out.Offers = append(out.Offers, OfferInfo{Entry: c.Entry.Connector + "/" + c.Entry.Anchor, Rule: c.Rule.Name + " (" + c.Rule.Where + ")",
 			Rank: c.Rank, Values: names.texts(c.Values), Wins: c.Wins, Why: c.Why})
 	}
@@ -481,13 +489,13 @@ func (r *Runner) explainValue(out *Explanation, names *naming, v *store.View, o 
 }
 
 // explainAccount says why an account, or a value of it, is so.
-func (r *Runner) explainAccount(out *Explanation, names *naming, v *store.View, o *metaverse.Object, conn, attr string) {
+func (r *Runner) explainAccount(out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, conn, attr string) {
 	out.Values = nil
 	say := func(no bool, rule, where, said string) {
 		out.Lines = append(out.Lines, ReasonInfo{Said: said, Rule: rule, Where: where, No: no})
 	}
 	any := false
-	for _, rule := range r.cfg.Rules.Outbound {
+	for _, rule := range set.Outbound {
 		if rule.From != o.Type || rule.Connector != conn {
 			continue
 		}

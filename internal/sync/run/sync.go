@@ -35,7 +35,11 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 	if err := r.finishPlan(ctx, rep); err != nil {
 		return err
 	}
-	d := &deciding{r: r, rep: rep, opt: o, set: r.cfg.Rules, kind: "sync"}
+	d := &deciding{r: r, rep: rep, opt: o, kind: "sync"}
+	if d.set, err = r.rulesInForce(ctx); err != nil {
+		rep.Result = NoStartBadConfig
+		return err
+	}
 	if o.Rules != nil {
 		d.set, d.kind = o.Rules.Rules, "rules"
 	} else if o.Preview {

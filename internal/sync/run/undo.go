@@ -13,8 +13,9 @@ import (
 )
 
 // Undo writes holds that put back what is still as the plan left it, and keep
-// later runs from bringing it again (HOLD-20). The next synchronization carries
-// it out: an undo is a plan like any other.
+// later runs from bringing it again (HOLD-20). A plan that came from changed
+// rules is undone by deciding with the earlier ones (HOLD-23). The next
+// synchronization carries it out: an undo is a plan like any other.
 func (r *Runner) Undo(ctx context.Context, no int64, d Decision) (*UndoInfo, error) {
 	info := &UndoInfo{Plan: no}
 	err := r.store.People(ctx, func(t *store.Tx) error {
@@ -25,6 +26,14 @@ func (r *Runner) Undo(ctx context.Context, no int64, d Decision) (*UndoInfo, err
 		info.Plan = p.No
 		if p.State != store.PlanAccepted {
 			return &problem.Problem{Code: "not-accepted", Object: fmt.Sprintf("plan %d", p.No), Message: "was not accepted, so there is nothing to undo", Fix: "reject what it would do with: muster plan reject " + strconv.FormatInt(p.No, 10)}
+		}
+		earlier, err := before(t, p)
+		if err != nil {
+			return err
+		}
+		if earlier != "" && earlier != p.Rules {
+			info.Rules = earlier
+			return r.undoRules(t, p, earlier, d)
 		}
 		for c := int64(0); ; c++ {
 			chunk, err := t.Chunk(p.No, c)
