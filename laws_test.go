@@ -112,10 +112,10 @@ var (
 		"base/config": {2800, "files, positions, checks and descriptions are one idea"},
 		"base/expr":   {4900, "a third of it is the table of functions with their examples"},
 		"scenario":    {3800, "one file a step or expectation of the story language"},
-		"store":       {4150, "views, and what plans write, are to become rooms of their own over store/layout"},
-		"sync/engine": {5600, "the passes read one plan's state; counted with its tests' world"},
+		"store":       {5000, "views, and what plans write, are to become rooms of their own over store/layout"},
+		"sync/engine": {6000, "the passes read one plan's state; counted with its tests' world"},
 		"sync/oracle": {4300, "the reference engine and the random histories, which read its unexported parts"},
-		"sync/run":    {6500, "steps, decisions and looking are to become rooms of their own"},
+		"sync/run":    {7500, "steps, decisions and looking are to become rooms of their own"},
 	}
 	interfaceWaivers = map[string]waiver{
 		"sync/engine.View": {14, "one look at everything that deciding may read, so that asking for what was not loaded shows"},

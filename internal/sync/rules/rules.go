@@ -7,6 +7,7 @@ package rules
 import (
 	"time"
 
+	"muster/internal/base/expr"
 	"muster/internal/base/object"
 )
 
@@ -163,6 +164,10 @@ type Read struct {
 	Ref   string // the reference attribute read through, or ""
 	Attr  string
 }
+
+// MissingSince is what an expression that asks since when its entry or object is
+// missing reads, with no space.
+const MissingSince = expr.MissingSince
 
 // Outcome is what kind of answer an expression gave.
 type Outcome uint8

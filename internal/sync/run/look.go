@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"muster/internal/store"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
-	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -293,28 +291,11 @@ func (r *Runner) whereOf(rule string) string {
 func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInfo, error) {
 	out := EntryInfo{Connector: e.Connector, Type: e.Type, Anchor: e.Anchor, DN: e.DN, State: entryState(e)}
 	for _, a := range e.Image {
-		v := ValueInfo{Name: a.Name}
-		for _, x := range a.Values {
-			if x.Kind() != object.Ref {
-				v.Values = append(v.Values, x.String())
-				continue
-			}
-			entries, err := t.Entries([]object.ID{RefID(x)})
-			if err != nil {
-				return out, err
-			}
-			switch to := entries[RefID(x)]; {
-			case to == nil:
-			case to.Link.IsZero():
-				v.Values = append(v.Values, to.Connector+"/"+to.Anchor)
-			default:
-				if err := names.load([]object.ID{to.Link}); err != nil {
-					return out, err
-				}
-				v.Values = append(v.Values, names.name(to.Link, "").String())
-			}
+		texts, err := r.imageTexts(t, names, a.Values)
+		if err != nil {
+			return out, err
 		}
-		out.Values = append(out.Values, v)
+		out.Values = append(out.Values, ValueInfo{Name: a.Name, Values: texts})
 	}
 	for i := range e.Pending {
 		out.Pending = append(out.Pending, pendingInfo(names, &e.Pending[i]))
@@ -327,6 +308,43 @@ func (r *Runner) entryInfo(t *store.Tx, names *naming, e *space.Entry) (EntryInf
 					out.Pending[i].State = out.State
 				}
 			}
+		}
+	}
+	return out, nil
+}
+
+// imageTexts writes the values that an entry has; what they refer to by the
+// object that it is linked to.
+func (r *Runner) imageTexts(t *store.Tx, names *naming, vs object.Values) ([]string, error) {
+	if len(vs) == 0 || vs.First().Kind() != object.Ref {
+		return names.texts(vs), nil
+	}
+	var ids, links []object.ID
+	for _, v := range vs {
+		ids = append(ids, RefID(v))
+	}
+	entries, err := t.Entries(ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Link.IsZero() {
+			links = append(links, e.Link)
+		}
+	}
+	if err := names.load(links); err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, id := range ids {
+		switch e := entries[id]; {
+		case e == nil:
+		case !e.Link.IsZero():
+			out = append(out, names.name(e.Link, "").String())
+		case e.Anchor != "":
+			out = append(out, e.Connector+"/"+e.Anchor)
+		default:
+			out = append(out, e.DN)
 		}
 	}
 	return out, nil
@@ -418,121 +436,4 @@ func past(history []HistoryInfo) []ValueInfo {
 	}
 	slices.SortFunc(out, func(a, b ValueInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// Explain says why a value is so, or the first condition that said no.
-func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanation, error) {
-	var out *Explanation
-	err := r.store.Read(ctx, func(t *store.Tx) error {
-		o, v, err := r.object(t, text)
-		if err != nil {
-			return err
-		}
-		out = &Explanation{Name: nameOf(o), Attribute: attribute}
-		names := newNaming(t)
-		if err := names.load(refsOf(o, v.EntriesOf(o.ID))); err != nil {
-			return err
-		}
-		if out.Values, err = r.values(t, names, o); err != nil {
-			return err
-		}
-		set, _, err := r.inForce(t)
-		if err != nil {
-			return err
-		}
-		conn, attr, dotted := strings.Cut(attribute, ".")
-		switch {
-		case attribute == "":
-			r.explainObject(out, v.EntriesOf(o.ID), o)
-		case dotted || r.known(attribute):
-			r.explainAccount(out, set, names, v, o, conn, attr)
-		default:
-			r.explainValue(out, set, names, v, o, attribute)
-		}
-		return nil
-	})
-	return out, err
-}
-
-func (r *Runner) explainObject(out *Explanation, entries []*space.Entry, o *metaverse.Object) {
-	say := func(format string, args ...any) {
-		out.Lines = append(out.Lines, ReasonInfo{Said: fmt.Sprintf(format, args...)})
-	}
-	say("founded by %s", o.Founder)
-	for _, e := range entries {
-		name := e.Anchor
-		if name == "" {
-			name = "(not there yet)"
-		}
-		say("linked to %s/%s, %s", e.Connector, name, entryState(e))
-	}
-	if !o.Due.IsZero() {
-		say("time alone changes something at %s", o.Due.Format(time.RFC3339))
-	}
-}
-
-// explainValue says where a metaverse value comes from.
-func (r *Runner) explainValue(out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, attr string) {
-	out.Values = slices.DeleteFunc(out.Values, func(x ValueInfo) bool { return x.Name != attr })
-	for _, h := range v.Holds(o.ID) {
-		if h.Target.Kind == engine.WholeObject || h.Target.Kind == engine.ObjectValue && h.Target.Name == attr {
-			out.Lines = append(out.Lines, ReasonInfo{Said: "held: " + h.Why + " " + h.Cause, No: true})
-		}
-	}
-	for _, c := range engine.Explain(v, set, r.now(), o.ID, attr) {
-		out.Offers = append(out.Offers, OfferInfo{Entry: c.Entry.Connector + "/" + c.Entry.Anchor, Rule: c.Rule.Name + " (" + c.Rule.Where + ")",
-			Rank: c.Rank, Values: names.texts(c.Values), Wins: c.Wins, Why: c.Why})
-	}
-	if len(out.Offers) == 0 {
-		out.Lines = append(out.Lines, ReasonInfo{Said: "no rule of a linked entry gives " + attr, No: true})
-	}
-}
-
-// explainAccount says why an account, or a value of it, is so.
-func (r *Runner) explainAccount(out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, conn, attr string) {
-	out.Values = nil
-	say := func(no bool, rule, where, said string) {
-		out.Lines = append(out.Lines, ReasonInfo{Said: said, Rule: rule, Where: where, No: no})
-	}
-	any := false
-	for _, rule := range set.Outbound {
-		if rule.From != o.Type || rule.Connector != conn {
-			continue
-		}
-		any = true
-		say(false, rule.Name, rule.Where, "the rule speaks for "+rule.To+" in "+conn)
-		for _, f := range rule.Flows {
-			if f.Attr == attr && f.From != "" {
-				say(false, rule.Name, rule.Where, attr+" is a copy of "+f.From+" = "+show(o.Attrs.Get(f.From), names.texts(o.Attrs.Get(f.From))))
-			} else if f.Attr == attr {
-				say(false, rule.Name, rule.Where, attr+" is computed by the rule")
-			}
-		}
-	}
-	if !any {
-		say(true, "", "", "no rule goes from "+o.Type+" to "+conn)
-		return
-	}
-	for _, h := range v.Holds(o.ID) {
-		if h.Target.Connector == conn || h.Target.Kind == engine.WholeObject {
-			say(true, "", "", "held: "+h.Why+" "+h.Cause)
-		}
-	}
-	for _, e := range v.EntriesOf(o.ID) {
-		if e.Connector != conn {
-			continue
-		}
-		say(false, "", "", "the account is "+entryState(e)+" "+e.DN)
-		if attr != "" {
-			vs := e.Image.Get(attr)
-			say(false, "", "", "the system shows "+attr+" = "+show(vs, names.texts(vs)))
-		}
-		for i := range e.Pending {
-			if p := &e.Pending[i]; attr == "" || p.Name == attr {
-				out.Pending = append(out.Pending, pendingInfo(names, p))
-			}
-		}
-		return
-	}
-	say(true, "", "", "the object has no account there: the rule's exists is not met, or nothing was accepted yet")
 }
