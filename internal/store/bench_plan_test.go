@@ -154,7 +154,7 @@ func benchApply(w *Writer, u *engine.Unit) error {
 	if err := w.Birth(o); err != nil {
 		return err
 	}
-	if err := w.Link(u.Basis[0].ID, object.ID{}, u.Object, false, object.ID{}); err != nil {
+	if err := w.Link(engine.LinkEffect{Entry: u.Basis[0].ID, To: u.Object}, nil); err != nil {
 		return err
 	}
 	return w.NewAccount(&space.Entry{ID: space.AccountID("ad", u.Object, 0), Connector: "ad", Type: "user"}, u.Object)

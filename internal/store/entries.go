@@ -384,7 +384,7 @@ func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
 // head makes an entry of a row, without its values.
 func (t *Tx) head(w *layout.Row) *space.Entry {
 	return &space.Entry{ID: w.ID, Connector: t.rows.Name(layout.ConnOf(w.Key)), Type: t.rows.Name(w.Typ), Anchor: w.Anchor,
-		Explicit: w.Flags&layout.RowExplicit != 0, Cut: w.Cut, Seen: w.Flags&layout.RowSeen != 0, Missing: w.Missing,
+		Explicit: w.Flags&layout.RowExplicit != 0, Cut: w.Cut, Seen: w.Flags&layout.RowSeen != 0, Retyped: w.Flags&layout.RowRetyped != 0, Missing: w.Missing,
 		Stub: w.Flags&layout.RowStub != 0, Version: w.Version}
 }
 

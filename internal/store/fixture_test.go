@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/staging"
+	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -82,7 +83,7 @@ func writeFixture(t *testing.T, path string) {
 		id := metaverse.NewObjectID("hr", "1", 0)
 		o := &metaverse.Object{ID: id, Type: "person", Attrs: object.Bag(object.Attr{Name: "displayName", Values: object.Values{object.Str("Ada")}}), Origins: []metaverse.Origin{{Connector: "hr"}}}
 		must(w.Birth(o))
-		must(w.Link(space.EntryID("hr", "1"), object.ID{}, id, false, object.ID{}))
+		must(w.Link(engine.LinkEffect{Entry: space.EntryID("hr", "1"), To: id}, nil))
 		return w.Flush()
 	}))
 	must(s.Checkpoint(t.Context()))

@@ -10,6 +10,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
+	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -329,11 +330,14 @@ func (w *Writer) Death(was *metaverse.Object) error {
 	return t.indexObject(row, t.sets.Drop)
 }
 
-// Link links an entry to an object, or with the zero object cuts it. cut is
-// the object that the entry may not join until it changes; explicit tells that
-// a person linked it.
-func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) error {
-	key, err := w.entryKey(entry)
+// Link links an entry to an object, or with the zero object cuts it. was is the
+// entry as the view says it is; nil if this transaction made it.
+func (w *Writer) Link(l engine.LinkEffect, was *space.Entry) error {
+	var from object.ID
+	if was != nil {
+		from = was.Link
+	}
+	key, err := w.entryKey(l.Entry)
 	if err != nil {
 		return err
 	}
@@ -345,15 +349,15 @@ func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) e
 		w.t.sets.Drop(layout.LinksIn, layout.BE64(layout.BE64(nil, obj), key))
 		w.t.sets.Drop(layout.LinksOut, layout.BE64(layout.BE64(nil, key), obj))
 	}
-	if !to.IsZero() {
-		obj, err := w.objectKey(to)
+	if !l.To.IsZero() {
+		obj, err := w.objectKey(l.To)
 		if err != nil {
 			return err
 		}
 		w.t.sets.Add(layout.LinksIn, layout.BE64(layout.BE64(nil, obj), key))
 		w.t.sets.Add(layout.LinksOut, layout.BE64(layout.BE64(nil, key), obj))
 	}
-	if !explicit && cut.IsZero() && from.IsZero() {
+	if !l.Explicit && l.Cut.IsZero() && from.IsZero() && (was == nil || !was.Retyped) {
 		return nil // the row says nothing of it
 	}
 	rows, err := w.t.rows.RowsOf([]int64{key})
@@ -362,16 +366,16 @@ func (w *Writer) Link(entry, from, to object.ID, explicit bool, cut object.ID) e
 	}
 	r := rows[key]
 	if r == nil {
-		return fmt.Errorf("entry %s: %w", entry, errUnknown)
+		return fmt.Errorf("entry %s: %w", l.Entry, errUnknown)
 	}
-	r.Flags &^= layout.RowExplicit | layout.RowCut
-	if explicit {
+	r.Flags &^= layout.RowExplicit | layout.RowCut | layout.RowRetyped
+	if l.Explicit {
 		r.Flags |= layout.RowExplicit
 	}
-	if !cut.IsZero() {
+	if !l.Cut.IsZero() {
 		r.Flags |= layout.RowCut
 	}
-	r.Cut = cut
+	r.Cut = l.Cut
 	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
 	return nil
 }

@@ -97,7 +97,11 @@ const (
 	RowEdges   // has references; they are in the sets, never in the image
 	RowExtra   // arrivals or initial values follow
 	RowPending // has a todo row
+	RowRetyped // became an object of another type since it was linked
 )
+
+// rowKept are the flags that imports leave alone.
+const rowKept = RowExplicit | RowPending | RowRetyped
 
 // Row is an entry as its row holds it.
 type Row struct {

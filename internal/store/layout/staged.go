@@ -10,6 +10,8 @@ const (
 	OpHash    = 0 // only the hash of the record moved
 	OpChange  = 1
 	OpMissing = 2
+	OpRetype  = 3 // a change: the old object went, and another of the same anchor came
+	OpRename  = 4 // a change, of the DN too
 )
 
 // Staged is a change of an entry that an import has found and that is not yet
@@ -21,6 +23,9 @@ type Staged struct {
 	Adds  []Edge
 	Drops []Edge
 }
+
+// Whole reports that the change brings a whole row.
+func (c *Staged) Whole() bool { return c.Op == OpChange || c.Op == OpRetype || c.Op == OpRename }
 
 // Arrival is when an attribute's value arrived.
 type Arrival struct {
@@ -56,7 +61,7 @@ func (c *Staged) Append(b []byte) []byte {
 	switch c.Op {
 	case OpMissing:
 		b = AppendInstant(b, c.Row.Missing)
-	case OpChange:
+	case OpChange, OpRetype, OpRename:
 		b = appendEdges(appendEdges(b, c.Adds), c.Drops)
 		b = c.Row.Append(b)
 	}
@@ -70,7 +75,7 @@ func (t *Tx) ReadStaged(key int64, body []byte) (*Staged, error) {
 	switch c.Op {
 	case OpMissing:
 		c.Row.Missing = r.Instant()
-	case OpChange:
+	case OpChange, OpRetype, OpRename:
 		c.Adds, c.Drops = r.edges(key), r.edges(key)
 		w, err := t.ReadRow(key, 0, []byte(r.s))
 		if err != nil {
@@ -89,10 +94,13 @@ func (c *Staged) Over(old *Row) Row {
 		w.Flags |= RowMissing
 		w.Missing, w.Version = c.Row.Missing, old.Version+1
 		return w
-	case OpChange:
+	case OpChange, OpRetype, OpRename:
 		w := c.Row
 		w.ID, w.Version = old.ID, old.Version+1
-		w.Flags = w.Flags&^(RowExplicit|RowPending) | old.Flags&(RowExplicit|RowPending)
+		w.Flags = w.Flags&^rowKept | old.Flags&rowKept
+		if c.Op == OpRetype {
+			w.Flags |= RowRetyped
+		}
 		return w
 	}
 	return *old

@@ -117,10 +117,13 @@ func (c *change) after(prev *layout.Staged) {
 	adds := append(slices.DeleteFunc(slices.Clone(prev.Adds), func(e layout.Edge) bool { return slices.Contains(c.Drops, e) }), c.Adds...)
 	drops := append(slices.DeleteFunc(slices.Clone(prev.Drops), func(e layout.Edge) bool { return slices.Contains(c.Adds, e) }), c.Drops...)
 	c.Adds, c.Drops = adds, drops
-	if c.Op == layout.OpMissing && prev.Op == layout.OpChange {
+	switch {
+	case c.Op == layout.OpMissing && prev.Whole():
 		missing := c.Row.Missing
 		c.Row = prev.Row
-		c.Row.Flags, c.Row.Missing, c.Op = c.Row.Flags|layout.RowMissing, missing, layout.OpChange
+		c.Row.Flags, c.Row.Missing, c.Op = c.Row.Flags|layout.RowMissing, missing, prev.Op
+	case c.Op == layout.OpChange && prev.Whole(), c.Op == layout.OpRename && prev.Op == layout.OpRetype:
+		c.Op = prev.Op
 	}
 }
 
@@ -129,7 +132,7 @@ func (c *change) after(prev *layout.Staged) {
 func wantsAll(list []*change) map[int64]bool {
 	out := map[int64]bool{}
 	for _, c := range list {
-		out[c.Row.Key] = c.Op == layout.OpChange && (c.mods == nil || slices.ContainsFunc(c.mods, func(x mod) bool { return x.ref && x.op == ReplaceValues }))
+		out[c.Row.Key] = c.Whole() && (c.mods == nil || slices.ContainsFunc(c.mods, func(x mod) bool { return x.ref && x.op == ReplaceValues }))
 	}
 	return out
 }
@@ -160,6 +163,13 @@ func (m *Import) compare(t *layout.Tx, c *change, was *layout.Row, edges []layou
 	if len(c.Adds) > 0 && w.Flags&layout.RowEdges == 0 {
 		w.Flags |= layout.RowEdges
 	}
+	if c.mods != nil && was.Flags&layout.RowStub == 0 {
+		w.Typ = was.Typ
+	}
+	if c.Op = kindOf(w, was); c.Op == layout.OpRetype {
+		m.retyped(was, w)
+		return nil // no value, arrival or reference of the old object is the new one's
+	}
 	same := w.Image == was.Image && len(c.Adds) == 0 && len(c.Drops) == 0 && w.Typ == was.Typ &&
 		w.Anchor == was.Anchor && w.Parent == was.Parent && w.RDN == was.RDN && was.Flags&(layout.RowStub|layout.RowMissing) == 0 && was.Flags&layout.RowSeen != 0
 	if same {
@@ -177,6 +187,28 @@ func (m *Import) compare(t *layout.Tx, c *change, was *layout.Row, edges []layou
 		w.Flags |= layout.RowExtra
 	}
 	return nil
+}
+
+// kindOf says how an entry changed.
+func kindOf(is, was *layout.Row) int64 {
+	moved := is.Parent != was.Parent || is.RDN != was.RDN
+	switch {
+	case was.Flags&layout.RowStub != 0:
+		return layout.OpChange
+	case is.Typ != was.Typ:
+		return layout.OpRetype
+	case was.Flags&layout.RowSeen != 0 && is.Flags&was.Flags&layout.RowNamed != 0 && moved && (is.Parent == 0) == (was.Parent == 0):
+		return layout.OpRename
+	}
+	return layout.OpChange
+}
+
+// retyped counts the old entry out and the new one in.
+func (m *Import) retyped(was, is *layout.Row) {
+	if was.Flags&layout.RowSeen != 0 && was.Flags&layout.RowMissing == 0 {
+		m.turned[was.Typ]--
+		m.turned[is.Typ]++
+	}
 }
 
 // arrive moves the arrivals of values that changed.

@@ -60,14 +60,8 @@ func (m *Import) Change(d Delta) error {
 // drain looks up and takes the changes that wait.
 func (m *Import) drain() error {
 	for len(m.queue) > 0 {
-		// Two changes of one object must not be in one batch.
-		n := 0
-		met := map[string]bool{}
-		for n < len(m.queue) && !met[m.queue[n].Record.Anchor+"\x00"+m.queue[n].Record.DN] {
-			met[m.queue[n].Record.Anchor+"\x00"+m.queue[n].Record.DN] = true
-			n++
-		}
-		some := m.queue[:n]
+		some := m.queue[:apart(m.queue)]
+		n := len(some)
 		if err := m.of.rows.Read(m.ctx, func(t *layout.Tx) error { return m.lookUp(t, some) }); err != nil {
 			return err
 		}
@@ -83,6 +77,23 @@ func (m *Import) drain() error {
 	}
 	m.queue = m.queue[:0]
 	return nil
+}
+
+// apart returns how many changes at the beginning are of different objects: two
+// of one object must not be in one batch, whether they tell it by its anchor, by
+// its DN or by both.
+func apart(list []Delta) int {
+	met := map[string]bool{}
+	for i := range list {
+		r := &list[i].Record
+		for _, name := range []string{"a" + r.Anchor, "d" + object.Fold(r.DN)} {
+			if len(name) > 1 && met[name] {
+				return i
+			}
+		}
+		met["a"+r.Anchor], met["d"+object.Fold(r.DN)] = true, true
+	}
+	return len(list)
 }
 
 // lookUp fetches what is known of the objects that the changes name.

@@ -61,6 +61,8 @@ type Import struct {
 	last  *typeInfo
 	queue []Delta // waiting to be looked up, in imports of changes
 
+	turned map[uint32]int64 // entries that a type gained by change of type; the writer's
+
 	cur    *work
 	work   chan *work
 	free   chan *work
@@ -118,7 +120,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 	if taken {
 		return nil, ErrImporting
 	}
-	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}}
+	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
 	if err := m.begin(); err != nil {
 		m.leave()
 		return nil, err

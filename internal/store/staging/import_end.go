@@ -67,7 +67,7 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	m.census()
 	err = m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
 		var n int64
-		for op, to := range map[int64]*int64{layout.OpChange: &m.stats.Changed, layout.OpMissing: &m.stats.Missing} {
+		for op, to := range map[int64]*int64{layout.OpChange: &m.stats.Changed, layout.OpRename: &m.stats.Renamed, layout.OpRetype: &m.stats.Retyped, layout.OpMissing: &m.stats.Missing} {
 			if _, err := t.DB.One([]any{&n}, "SELECT count(*) FROM staged WHERE import_no = ? AND op = ?", m.no, op); err != nil {
 				return err
 			}
@@ -134,6 +134,9 @@ func (m *Import) carryOver(t *layout.Tx) error {
 	}
 	for name, ti := range m.types {
 		types[name] = types[name].grown(ti.added)
+	}
+	for sym, n := range m.turned {
+		types[t.Name(sym)] = types[t.Name(sym)].grown(n)
 	}
 	gone, err := m.goneByType(t)
 	if err != nil {

@@ -11,7 +11,9 @@ type Stats struct {
 	SentNo  int64                `json:"sent"`    // the last batch of sending before it began: it knows nothing of later ones
 	Shown   int64                `json:"shown"`   // objects told
 	Added   int64                `json:"added"`   // seen for the first time
-	Changed int64                `json:"changed"` // different from what was released
+	Changed int64                `json:"changed"` // different from what was released, but for the next two
+	Renamed int64                `json:"renamed"` // with another DN, whatever else changed
+	Retyped int64                `json:"retyped"` // with another type: one object less and one more
 	Missing int64                `json:"missing"` // there before, not shown
 	Types   map[string]TypeStats `json:"types"`
 }

@@ -121,7 +121,7 @@ func accept(ctx context.Context, s *store.Store, p store.Plan) error {
 					return err
 				}
 				o, account, _ := born(list[id])
-				if err := errors.Join(w.Birth(o), w.Link(id, object.ID{}, o.ID, false, object.ID{}), w.NewAccount(account, o.ID)); err != nil {
+				if err := errors.Join(w.Birth(o), w.Link(engine.LinkEffect{Entry: id, To: o.ID}, nil), w.NewAccount(account, o.ID)); err != nil {
 					return err
 				}
 			}
@@ -252,7 +252,7 @@ func acceptMore(t *testing.T, s *store.Store) {
 		was, err := tx.Objects([]object.ID{id})
 		check(t, err)
 		w := tx.Writer(78)
-		check(t, errors.Join(w.Link(space.EntryID("hr", "00300"), id, object.ID{}, false, id), w.DropEntry(space.AccountID("ad", id, 0)), w.Death(was[id])))
+		check(t, errors.Join(w.Link(engine.LinkEffect{Entry: space.EntryID("hr", "00300"), Cut: id}, &space.Entry{Link: id}), w.DropEntry(space.AccountID("ad", id, 0)), w.Death(was[id])))
 		return w.Flush()
 	})
 	read(t, s, func(tx *store.Tx) error {

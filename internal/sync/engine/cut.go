@@ -31,6 +31,10 @@ func (l *linker) cut() (any bool, err error) {
 	return any, nil
 }
 
+// isAnother reports that the entry has taken the place of the one that was
+// linked: the system has given its anchor to an object of another type.
+func isAnother(e *space.Entry) bool { return e.Retyped && !e.Link.IsZero() }
+
 // loadWithObjects loads entries with the objects that they are linked to.
 func (l *linker) loadWithObjects(ids []object.ID) error {
 	if err := l.v.Load(Need{Entries: ids}); err != nil {

@@ -294,13 +294,14 @@ func (l *linker) enter(id object.ID, x *life) {
 }
 
 // doom finds linked entries that no longer belong to the object. Whom a person
-// parts from it is cut before anybody joins, the others afterwards.
+// parts from it, and who is another than the one that was linked, is cut before
+// anybody joins, the others afterwards.
 func (l *linker) doom(id object.ID, x *life) {
 	for _, e := range l.v.EntriesOf(id) {
 		if l.linkOf(e.ID, e.Link, free) != id {
 			continue
 		}
-		if slices.ContainsFunc(l.v.Holds(id), func(h *Hold) bool { return h.parts(l.now) && h.isOn(e) }) {
+		if isAnother(e) || slices.ContainsFunc(l.v.Holds(id), func(h *Hold) bool { return h.parts(l.now) && h.isOn(e) }) {
 			l.relink(e, object.ID{})
 			l.try(e)
 			continue

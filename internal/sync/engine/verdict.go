@@ -65,9 +65,10 @@ func (w *worker) linkChanges(h *hub, m mode) (links []Change) {
 		}
 	}
 	for _, e := range w.entries(h, m) {
-		if e.Link != h.id {
+		again := isAnother(e) && w.linkOf(e.ID, e.Link, free) == h.id
+		if e.Link != h.id || again {
 			c := Change{Op: Link, Connector: e.Connector, Name: anchorOf(e), Target: e.ID}
-			if !e.Link.IsZero() {
+			if !e.Link.IsZero() && !again {
 				c.Before = object.Values{RefTo(e.Link)}
 			}
 			links = append(links, c)

@@ -405,7 +405,7 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 		return err
 	}
 	for _, l := range fx.Links {
-		if err := a.link(w, v, l); err != nil {
+		if err := w.Link(l, v.Entry(l.Entry)); err != nil {
 			return err
 		}
 	}
@@ -433,14 +433,6 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 	a.ended = append(a.ended, fx.Holds...)
 	a.tally(v, u)
 	return nil
-}
-
-func (a *accepting) link(w *store.Writer, v *store.View, l engine.LinkEffect) error {
-	var from object.ID
-	if e := v.Entry(l.Entry); e != nil {
-		from = e.Link
-	}
-	return w.Link(l.Entry, from, l.To, l.Explicit, l.Cut)
 }
 
 // close marks who must be decided again, and counts for the guards.

@@ -66,6 +66,11 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 			}
 			continue
 		}
+		if e.Retyped {
+			c.forget(e)
+			changed = append(changed, e)
+			continue
+		}
 		o := e.Confirm(began, c.reader(e.Type))
 		c.tell(e, o)
 		if o.Changed {
@@ -126,6 +131,18 @@ func (c *confirming) load(list []*space.Entry) error {
 
 // shown reports that the released image shows the entry.
 func (c *confirming) shown(e *space.Entry) bool { return e.Seen && e.Missing.IsZero() }
+
+// forget drops what was on its way to an account whose anchor has gone to an
+// object of another type: there is nobody to send it to, and nobody who could
+// show it. A deletion that was sent is done.
+func (c *confirming) forget(e *space.Entry) {
+	if e.DeletionSent() {
+		c.rep.count("confirmed", 1)
+	} else {
+		c.rep.count("overtaken", int64(len(e.Pending)))
+	}
+	e.Pending = nil
+}
 
 func (c *confirming) reader(typ string) space.Reader {
 	t, _ := c.x.Schema.Type(typ)

@@ -211,8 +211,10 @@ func (im *importing) broke(err error) error {
 func (im *importing) count(s staging.Stats) {
 	im.rep.count("stage-add", s.Added)
 	im.rep.count("stage-update", s.Changed)
+	im.rep.count("stage-rename", s.Renamed)
+	im.rep.count("stage-delete-add", s.Retyped)
 	im.rep.count("stage-delete", s.Missing)
-	same := s.Shown - s.Added - s.Changed
+	same := s.Shown - s.Added - s.Changed - s.Renamed - s.Retyped
 	if !s.Full {
 		same -= s.Missing // changes tell of those that went, too
 	}

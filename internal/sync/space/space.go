@@ -25,6 +25,7 @@ type Entry struct {
 	Explicit  bool      // a person linked it; scope rules do not cut it
 	Cut       object.ID // the object it was cut from and may not join until it changes
 	Seen      bool      // an import has shown it
+	Retyped   bool      // told with another type since it was linked: the link is the old entry's
 	Missing   time.Time // since when imports no longer show it; zero while they do
 	Stub      bool      // a placeholder: known only because something refers to it
 	Image     object.Attrs
