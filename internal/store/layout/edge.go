@@ -60,6 +60,21 @@ func (t *Tx) EdgesOf(keys []int64, only map[int64]bool) (map[int64][]Edge, error
 	return out, err
 }
 
+// DropEdges drops all references of the entries.
+func (t *Tx) DropEdges(keys []int64) error {
+	edges, err := t.EdgesOf(keys, nil)
+	if err != nil {
+		return err
+	}
+	for _, list := range edges {
+		for _, e := range list {
+			t.Sets.Drop(EdgesOut, e.Out())
+			t.Sets.Drop(EdgesIn, e.In())
+		}
+	}
+	return nil
+}
+
 // Erase deletes entries with all that is kept of them.
 func (t *Tx) Erase(c *Connector, list []Raw, no int64) error {
 	b := db.NewBatch("i")
@@ -92,15 +107,8 @@ func (t *Tx) Erase(c *Connector, list []Raw, no int64) error {
 	if err := t.Sets.Find(RowHashes, hashes, func(_ int, rec []byte) { t.Sets.Drop(RowHashes, rec) }); err != nil {
 		return err
 	}
-	edges, err := t.EdgesOf(edged, nil)
-	if err != nil {
+	if err := t.DropEdges(edged); err != nil {
 		return err
-	}
-	for _, list := range edges {
-		for _, e := range list {
-			t.Sets.Drop(EdgesOut, e.Out())
-			t.Sets.Drop(EdgesIn, e.In())
-		}
 	}
 	return t.Remove(Entries, b)
 }

@@ -61,6 +61,7 @@ type Import struct {
 	last  *typeInfo
 	queue []Delta // waiting to be looked up, in imports of changes
 
+	twice  bool             // some objects were shown more than once
 	turned map[uint32]int64 // entries that a type gained by change of type; the writer's
 
 	cur    *work
@@ -99,12 +100,13 @@ type attrInfo struct {
 	present int64
 }
 
-// DuplicateError says that an import showed the same anchor twice.
+// DuplicateError says that an import showed the same anchor twice. It is told
+// once for each anchor.
 type DuplicateError struct{ Anchor string }
 
 // Error says which anchor came twice.
 func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("the anchor %q came twice in one import; the second object was left out: make the anchor attribute unique at the source", e.Anchor)
+	return fmt.Sprintf("the anchor %q came several times in one import; none of these objects was taken, and what was known before stays: make the anchor attribute unique at the source", e.Anchor)
 }
 
 // ErrImporting says that the connector is being imported already.
@@ -260,7 +262,10 @@ func (m *Import) put(rec *object.Record) error {
 		}
 	}
 	if at != 0 && *m.cells.state(at)&cellSeen != 0 {
-		return &DuplicateError{Anchor: rec.Anchor}
+		if m.refute(at) {
+			return &DuplicateError{Anchor: rec.Anchor}
+		}
+		return nil
 	}
 	refs, err := m.fingerprint(ti, rec, parent, rdn)
 	if err != nil {

@@ -50,6 +50,9 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	if err := m.takeBack(); err != nil {
+		return Stats{}, err
+	}
 	if err := m.writeStubs(); err != nil {
 		return Stats{}, err
 	}
@@ -198,6 +201,9 @@ func (m *Import) Discard() error {
 	return m.of.discard(context.WithoutCancel(m.ctx), m.name)
 }
 
+// noValues is the image of a placeholder.
+const noValues = "\x00"
+
 // writeStubs writes placeholders for what was named and not shown.
 func (m *Import) writeStubs() error {
 	if len(m.names) == 0 {
@@ -207,7 +213,7 @@ func (m *Import) writeStubs() error {
 		b := db.NewBatch("ib")
 		for _, at := range slices.Sorted(maps.Keys(m.names)) {
 			name := m.names[at]
-			r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowStub, Born: m.no, Moved: m.no}
+			r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowStub, Born: m.no, Moved: m.no, Image: noValues}
 			if name.byDN {
 				_, parent, rdn := m.byDN(name.text)
 				r.ID = stubID(m.name, name.text)
@@ -222,7 +228,7 @@ func (m *Import) writeStubs() error {
 				r.ID, r.Anchor = space.EntryID(m.name, name.text), name.text
 			}
 			t.Sets.Add(layout.EntryOrder, layout.OrderRec(nil, m.conn.Sym, []byte(r.Anchor), r.Key))
-			b.Int(r.Key).Bytes(append(r.Append(nil), 0))
+			b.Int(r.Key).Bytes(r.Append(nil))
 		}
 		return t.Insert(layout.Entries, b)
 	})
@@ -248,7 +254,7 @@ func (m *Import) writeMissing() error {
 				if p.hash[i] == 0 || p.state[i]&(cellSeen|cellNew) != 0 {
 					continue
 				}
-				at := uint32(no)<<12 | uint32(i) | uint32(half)<<31
+				at := placeAt(half, no, i)
 				gone = append(gone, &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}})
 				if err := send(5000); err != nil {
 					return err

@@ -72,6 +72,7 @@ const (
 	cellNew                  // created by this import
 	cellStub                 // known only because something names it
 	cellNameless             // has no anchor yet
+	cellTwice                // shown more than once: nothing that was shown of it counts
 )
 
 // cells hold the row hash and the state of entries by place, in pages.
@@ -97,6 +98,9 @@ func (c *cells) page(at uint32) *cellPage {
 	}
 	return p
 }
+
+// placeAt returns the place of the i-th cell of a page.
+func placeAt(half, no, i int) uint32 { return uint32(half)<<31 | uint32(no)<<12 | uint32(i) }
 
 func (c *cells) hash(at uint32) *uint64 { return &c.page(at).hash[at&4095] }
 func (c *cells) state(at uint32) *uint8 { return &c.page(at).state[at&4095] }

@@ -20,10 +20,6 @@ func testImport(t *testing.T, fresh func(testing.TB) string) {
 	check(t, m.Put(person("2", str("name", "Bo"), ref("boss", "1"))))
 	check(t, m.Put(person("1", str("name", "Ada", "Ada L."))))
 	check(t, m.Put(person("3", str("name", "Cy"), ref("boss", "9"))))
-	var dup *staging.DuplicateError
-	if err := m.Put(person("1", str("name", "again"))); !errors.As(err, &dup) {
-		t.Errorf("the same anchor twice: %v", err)
-	}
 	st, err := m.Finish("m1", true)
 	check(t, err)
 	equal(t, "added", st.Added, 3)
@@ -88,6 +84,60 @@ func testImport(t *testing.T, fresh func(testing.TB) string) {
 	if _, err := s.Release(context.Background(), "hr"); !errors.Is(err, staging.ErrNothingToRelease) {
 		t.Errorf("released twice: %v", err)
 	}
+}
+
+// testTwice tells anchors twice: of one that is known and stays as it was, of one
+// that changes, and of one that is new and that others name.
+func testTwice(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	importAll(t, s, "ad", adUser("same", "CN=Same,DC=x", str("name", "S")), adUser("moves", "CN=Moves,DC=x", str("name", "M"), ref("boss", "same")))
+	before := dump(all(t, s, "ad"))
+	m := begin(t, s, "ad", true)
+	var dup *staging.DuplicateError
+	for i, r := range []object.Record{
+		adUser("same", "CN=Same,DC=x", str("name", "S")), adUser("moves", "CN=Moved,DC=x", str("name", "Other"), ref("boss", "new")),
+		adUser("new", "CN=New,DC=x", str("sam", "n"), ref("boss", "moves")), adUser("fine", "CN=Fine,CN=New,DC=x", ref("boss", "new")),
+	} {
+		check(t, m.Put(r))
+		if i == 3 {
+			continue
+		}
+		r.Attrs = object.Bag(str("name", "again"))
+		if err := m.Put(r); !errors.As(err, &dup) || dup.Anchor != r.Anchor {
+			t.Errorf("%s told twice: %v", r.Anchor, err)
+		}
+		check(t, m.Put(r)) // it is told once
+	}
+	equal(t, "told before, by the connector's word", m.Twice("fine"), true)
+	equal(t, "known already", m.Twice("fine"), false)
+	check(t, m.Put(adUser("good", "CN=Good,DC=x", ref("boss", "new"))))
+	st, err := m.Finish("m", false)
+	check(t, err)
+	equal(t, "shown", st.Shown, 1)
+	equal(t, "added, changed and renamed", st.Added+st.Changed+st.Renamed, 1)
+	equal(t, "users", st.Types["user"].Rows, 3)
+	_, err = s.Release(context.Background(), "ad")
+	check(t, err)
+	got := all(t, s, "ad")
+	if want := refTo(space.EntryID("ad", "new")); !got["good"].Image.Get("boss").Equal(want) {
+		t.Errorf("good: %s", show(got["good"]))
+	}
+	for _, anchor := range []string{"new", "fine"} {
+		if e := got[anchor]; e == nil || !e.Stub || len(e.Image) > 0 {
+			t.Errorf("%s: %s", anchor, show(e))
+		}
+		delete(got, anchor)
+	}
+	delete(got, "good")
+	equal(t, "as it was", dump(got), before)
+
+	// Once the source is in order, all is taken.
+	importAll(t, s, "ad", adUser("same", "CN=Same,DC=x", str("name", "S")), adUser("moves", "CN=Moved,DC=x", str("name", "M")),
+		adUser("new", "CN=New,DC=x"), adUser("fine", "CN=Fine,CN=New,DC=x"), adUser("good", "CN=Good,DC=x"))
+	got = all(t, s, "ad")
+	equal(t, "moved", got["moves"].DN, "CN=Moved,DC=x")
+	equal(t, "new", got["new"].Stub || got["fine"].Stub, false)
+	equal(t, "under it", got["fine"].DN, "CN=Fine,CN=New,DC=x")
 }
 
 func dump(list map[string]*space.Entry) string {

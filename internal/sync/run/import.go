@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/store/staging"
@@ -118,18 +117,16 @@ func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	return im.readAll(func(emit func(object.Record) error) (connector.Mark, error) {
-		return im.conn.Import(ctx, im.scope(), emit)
-	})
+	return im.readAll(ctx)
 }
 
 func (im *importing) readChanges(ctx context.Context, since connector.SinceImporter, from connector.Mark) (connector.Mark, error) {
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	return since.ImportSince(ctx, im.scope(), from, func(d connector.Delta) error {
+	return since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
 		im.progress()
-		return im.refusable(im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)}))
+		return im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)})
 	})
 }
 
@@ -149,32 +146,30 @@ func (im *importing) begin(ctx context.Context) error {
 	return err
 }
 
-// scope asks for everything the connector's section names.
-func (im *importing) scope() connector.Scope {
+// scope asks for everything the connector's section names. twice, if there is
+// one, takes the refusals of anchors that were told before.
+func (im *importing) scope(twice func(*connector.Refusal) error) connector.Scope {
 	return connector.Scope{Refused: func(ref *connector.Refusal) error {
+		if ref.Code == connector.DuplicateObject && twice != nil {
+			return twice(ref)
+		}
 		im.refuse(ref)
 		return nil
 	}}
 }
 
+func (im *importing) refused(n int64) {
+	im.bad += n
+	im.rep.count("stage-failure", n)
+}
+
 func (im *importing) refuse(ref *connector.Refusal) {
-	im.bad++
-	im.rep.count("stage-failure", 1)
+	im.refused(1)
 	e := ObjectError{Code: ref.Code, Connector: im.x.Name, Object: ref.Object, Message: string(ref.Code)}
 	if ref.Err != nil {
 		e.Message = ref.Err.Error()
 	}
 	im.rep.fail(e)
-}
-
-// refusable turns what the store says of one object into a refusal of it.
-func (im *importing) refusable(err error) error {
-	var dup *staging.DuplicateError
-	if errors.As(err, &dup) {
-		im.refuse(&connector.Refusal{Object: dup.Anchor, Code: connector.DuplicateObject, Err: err})
-		return nil
-	}
-	return err
 }
 
 func (im *importing) warn(message string) {
@@ -238,7 +233,7 @@ func (im *importing) judge(ctx context.Context, s staging.Stats) error {
 	if err != nil {
 		return err
 	}
-	if im.full && s.Shown == 0 && len(before) > 0 && rows(before[0]) > 0 {
+	if im.full && rows(s) == 0 && len(before) > 0 && rows(before[0]) > 0 {
 		im.rep.Result = CompletedNoObjects
 		im.rep.Message = "the system told nothing at all; that is taken for a failure, and nothing was changed"
 		return im.r.store.DiscardImport(ctx, im.x.Name)

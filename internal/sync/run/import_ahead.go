@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 
 	"muster/internal/base/object"
@@ -17,18 +18,25 @@ const (
 // taker hands records to an import in a goroutine of its own.
 type taker struct {
 	imp    *staging.Import
-	part   []object.Record
-	parts  chan []object.Record
-	free   chan []object.Record
+	part   part
+	parts  chan part
+	free   chan part
 	failed chan error // at most one
 	done   chan struct{}
 
-	duplicates []*staging.DuplicateError // read them when done
+	duplicates []*connector.Refusal // the first of them; read them when done
+	twice      int64                // all of them
+}
+
+// part is some of what a system tells, in order.
+type part struct {
+	records []object.Record
+	twice   []*connector.Refusal // of anchors that it told before
 }
 
 func newTaker(imp *staging.Import) *taker {
-	t := &taker{imp: imp, part: make([]object.Record, 0, recordsAtOnce), parts: make(chan []object.Record, recordsAhead),
-		free: make(chan []object.Record, recordsAhead+2), failed: make(chan error, 1), done: make(chan struct{})}
+	t := &taker{imp: imp, part: newPart(), parts: make(chan part, recordsAhead),
+		free: make(chan part, recordsAhead+2), failed: make(chan error, 1), done: make(chan struct{})}
 	go t.work()
 	return t
 }
@@ -36,30 +44,53 @@ func newTaker(imp *staging.Import) *taker {
 func (t *taker) work() {
 	defer close(t.done)
 	broken := false
-	for part := range t.parts {
-		for i := range part {
+	for p := range t.parts {
+		for i := range p.records {
 			if broken {
 				break // it is told at the next part
 			}
-			err := t.imp.Put(part[i])
+			err := t.imp.Put(p.records[i])
 			var dup *staging.DuplicateError
 			switch {
 			case errors.As(err, &dup):
-				t.duplicates = append(t.duplicates, dup)
+				t.duplicate(&connector.Refusal{Object: dup.Anchor, Code: connector.DuplicateObject, Err: err})
 			case err != nil:
 				broken = true
 				t.failed <- err
 			}
 		}
-		clear(part)
-		t.free <- part[:0]
+		for _, ref := range p.twice {
+			if t.imp.Twice(ref.Object) {
+				t.duplicate(ref)
+			}
+		}
+		clear(p.records)
+		t.free <- part{p.records[:0], nil}
+	}
+}
+
+func newPart() part { return part{records: make([]object.Record, 0, recordsAtOnce)} }
+
+func (t *taker) duplicate(ref *connector.Refusal) {
+	t.twice++
+	if len(t.duplicates) < MaxErrors {
+		t.duplicates = append(t.duplicates, ref)
 	}
 }
 
 // put hands a record on.
 func (t *taker) put(rec object.Record) error {
-	t.part = append(t.part, rec)
-	if len(t.part) < recordsAtOnce {
+	t.part.records = append(t.part.records, rec)
+	if len(t.part.records) < recordsAtOnce {
+		return nil
+	}
+	return t.pass()
+}
+
+// again hands on that the connector itself found an anchor told before.
+func (t *taker) again(ref *connector.Refusal) error {
+	t.part.twice = append(t.part.twice, ref)
+	if len(t.part.twice) < recordsAtOnce {
 		return nil
 	}
 	return t.pass()
@@ -75,7 +106,7 @@ func (t *taker) pass() error {
 	select {
 	case t.part = <-t.free:
 	default:
-		t.part = make([]object.Record, 0, recordsAtOnce)
+		t.part = newPart()
 	}
 	return nil
 }
@@ -94,19 +125,20 @@ func (t *taker) end() error {
 }
 
 // readAll imports everything.
-func (im *importing) readAll(told func(emit func(object.Record) error) (connector.Mark, error)) (connector.Mark, error) {
+func (im *importing) readAll(ctx context.Context) (connector.Mark, error) {
 	t := newTaker(im.imp)
-	mark, err := told(func(rec object.Record) error {
+	mark, err := im.conn.Import(ctx, im.scope(t.again), func(rec object.Record) error {
 		im.progress()
 		return t.put(rec)
 	})
 	if e := t.end(); err == nil {
 		err = e
 	}
-	for _, dup := range t.duplicates {
-		if e := im.refusable(dup); err == nil {
-			err = e
-		}
+	for _, ref := range t.duplicates {
+		im.refuse(ref)
 	}
+	rest := t.twice - int64(len(t.duplicates))
+	im.refused(rest)
+	im.rep.count("errors", rest)
 	return mark, err
 }

@@ -1,0 +1,112 @@
+package staging
+
+import (
+	"muster/internal/store/db"
+	"muster/internal/store/layout"
+	"muster/internal/sync/space"
+)
+
+// Which of several tellings of one anchor is meant cannot be known, so none is
+// taken (ERR-18). The first is written by the time the second comes: it is marked
+// in memory and taken back at the end.
+
+// Twice takes it that the system told the anchor once more. It reports whether
+// that is news.
+func (m *Import) Twice(anchor string) bool {
+	id := space.EntryID(m.name, anchor)
+	at := m.ids.find((*[16]byte)(&id))
+	return at == 0 || *m.cells.state(at)&cellSeen == 0 || m.refute(at)
+}
+
+func (m *Import) refute(at uint32) (first bool) {
+	st := m.cells.state(at)
+	if *st&cellTwice != 0 {
+		return false
+	}
+	*st |= cellTwice
+	m.stats.Shown--
+	m.twice = true
+	return true
+}
+
+// takeBack takes back what was written of objects that were shown more than once.
+func (m *Import) takeBack() error {
+	if !m.twice {
+		return nil
+	}
+	var places []uint32
+	some := func(least int) error {
+		if len(places) < max(least, 1) {
+			return nil
+		}
+		err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.takeBackSome(t, places) })
+		places = places[:0]
+		return err
+	}
+	for half := range m.cells.pages {
+		for no, p := range m.cells.pages[half] {
+			for i := 0; p != nil && i < len(p.state); i++ {
+				if p.state[i]&cellTwice == 0 {
+					continue
+				}
+				places = append(places, placeAt(half, no, i))
+				if err := some(2000); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return some(1)
+}
+
+func (m *Import) takeBackSome(t *layout.Tx, places []uint32) error {
+	changed := db.NewBatch("i")
+	var made []int64
+	for _, at := range places {
+		key := layout.KeyAt(m.conn.Sym, at)
+		if *m.cells.state(at)&cellNew == 0 {
+			changed.Int(key)
+			continue
+		}
+		made = append(made, key)
+		*m.cells.hash(at) = 0
+	}
+	if changed.Len() > 0 {
+		if _, err := t.DB.Feed(changed, "DELETE FROM staged WHERE key IN (SELECT c0 FROM @feed)"); err != nil {
+			return err
+		}
+	}
+	return m.emptied(t, made)
+}
+
+// emptied leaves placeholders of entries that the import created: others may have
+// named them meanwhile.
+func (m *Import) emptied(t *layout.Tx, keys []int64) error {
+	raw, err := t.Get(layout.Entries, keys)
+	if err != nil {
+		return err
+	}
+	for i := range raw {
+		was, err := t.ReadRow(raw[i].Key, raw[i].Version, raw[i].Body)
+		if err != nil {
+			return err
+		}
+		is := layout.Row{Key: was.Key, Version: was.Version, Flags: layout.RowStub | was.Flags&layout.RowNamed, ID: was.ID, Born: was.Born, Moved: was.Moved,
+			Anchor: was.Anchor, Parent: was.Parent, RDN: was.RDN, Image: noValues}
+		if err := t.Respot(m.conn, &was, &is); err != nil {
+			return err
+		}
+		if !m.conn.DecideAll {
+			t.Sets.Drop(layout.DirtyOrder, layout.BE64(layout.OrderRec(nil, m.conn.Sym, []byte(was.Anchor), was.Key), m.no))
+		}
+		if ti := m.types[t.Name(was.Typ)]; ti != nil {
+			ti.rows--
+		}
+		m.stats.Added--
+		raw[i].Body = is.Append(nil)
+	}
+	if err := t.DropEdges(keys); err != nil {
+		return err
+	}
+	return t.Put(layout.Entries, raw)
+}
