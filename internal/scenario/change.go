@@ -80,7 +80,7 @@ func readBehave(a *args) action {
 
 // manners are the ways in which a system can act, as the form says them.
 const manners = `behave CONNECTOR lowercases ATTRIBUTE; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
-	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; forgets its changes; as usual`
+	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
 	a.form = manners
@@ -122,6 +122,10 @@ func readManner(a *args) func(*system) {
 		a.must("its")
 		a.must("changes")
 		return func(s *system) { s.forget = true }
+	case "gives":
+		a.must("no")
+		a.must("watermark")
+		return func(s *system) { s.unmarked = true }
 	case "as":
 		a.must("usual")
 		return func(s *system) { s.calm() }

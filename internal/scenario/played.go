@@ -3,11 +3,13 @@ package scenario
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/connector/memory"
+	"muster/internal/sync/run"
 )
 
 // full is what a memory system can do.
@@ -23,6 +25,7 @@ type full interface {
 type played struct {
 	full
 	s *system
+	x *run.Connected // what its section chooses now
 }
 
 // blind is one to a system in which nothing can be looked up.
@@ -32,13 +35,13 @@ type blind struct {
 	connector.Exporter
 }
 
-// open connects, unless the system is away.
-func (s *system) open() (connector.Connector, error) {
+// open connects as the section says, unless the system is away.
+func (s *system) open(x *run.Connected) (connector.Connector, error) {
 	if s.away != "" {
 		return nil, &problem.Problem{Code: s.away, Object: s.x.Name, Message: "the story says that the system is away"}
 	}
 	inner, _ := s.Open().(full)
-	p := &played{full: inner, s: s}
+	p := &played{full: inner, s: s, x: x}
 	if s.unasked {
 		return blind{p, p, p}, nil
 	}
@@ -49,8 +52,18 @@ func (s *system) open() (connector.Connector, error) {
 // which the memory system beneath leaves to this one.
 func (p *played) Describe(ctx context.Context) (connector.Description, error) {
 	d, err := p.full.Describe(ctx)
-	d.Traits.AnchorAssigned = p.s.gives
+	d.Schema, d.Traits.AnchorAssigned = p.x.Schema, p.s.gives
 	return d, err
+}
+
+// chosen leaves of a record what the section chooses; false if nothing.
+func (p *played) chosen(r *object.Record) bool {
+	typ, ok := p.x.Schema.Type(r.Type)
+	r.Attrs = slices.DeleteFunc(slices.Clone(r.Attrs), func(a object.Attr) bool {
+		_, ok := typ.Attribute(a.Name)
+		return !ok
+	})
+	return ok
 }
 
 // Import tells everything but the containers that are there by themselves.
@@ -60,8 +73,8 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 		p.s.Expire()
 	}
 	told := 0
-	return p.full.Import(ctx, scope, func(r object.Record) error {
-		if r.Type == container {
+	mark, err := p.full.Import(ctx, scope, func(r object.Record) error {
+		if !p.chosen(&r) {
 			return nil
 		}
 		if told++; p.s.cut >= 0 && told > p.s.cut {
@@ -75,6 +88,10 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 		}
 		return emit(r)
 	})
+	if p.s.unmarked {
+		mark = ""
+	}
+	return mark, err
 }
 
 // ImportSince tells changes of everything but such containers.
@@ -84,9 +101,14 @@ func (p *played) ImportSince(ctx context.Context, scope connector.Scope, from co
 		p.s.Expire()
 	}
 	return p.full.ImportSince(ctx, scope, from, func(d connector.Delta) error {
-		if d.Record.Type == container {
+		if !p.chosen(&d.Record) && d.Op != connector.Delete {
 			return nil
 		}
+		d.Mods = slices.DeleteFunc(slices.Clone(d.Mods), func(m connector.Mod) bool {
+			typ, _ := p.x.Schema.Type(d.Record.Type)
+			_, ok := typ.Attribute(m.Name)
+			return !ok
+		})
 		if code, ok := p.s.silent[d.Record.Anchor]; ok {
 			return scope.Refuse(&connector.Refusal{Object: d.Record.Anchor, Code: code, Err: errTold})
 		}

@@ -19,26 +19,27 @@ import (
 // last export said to it, and misbehaves as the story wants.
 type system struct {
 	*memory.System
-	x       *run.Connected
-	tree    bool     // objects have DNs
-	gives   bool     // it gives anchors, else an add brings its own
-	strict  bool     // containers must be objects or roots
-	named   []string // the columns that name objects, by which a flat system takes an anchor from an add
-	given   int
-	lowers  map[string]bool // attributes kept in lower case
-	refuses []refusal
-	silent  map[string]problem.Code // anchors that imports cannot read, and why
-	twice   map[string]bool         // anchors that imports tell twice
-	away    problem.Code            // why it cannot be reached; "": it can
-	unasked bool                    // nobody can look things up
-	answer  memory.Effect           // what becomes of a change whose answer is lost
-	lost    bool
-	busy    int // how many calls are put off
-	breaks  int // after how many more calls the connection goes; -1: never
-	cut     int // after how many objects an import breaks off; -1: never
-	cutCode problem.Code
-	forget  bool
-	sent    []connector.Change // what the last export said
+	x        *run.Connected
+	tree     bool     // objects have DNs
+	gives    bool     // it gives anchors, else an add brings its own
+	strict   bool     // containers must be objects or roots
+	named    []string // the columns that name objects, by which a flat system takes an anchor from an add
+	given    int
+	lowers   map[string]bool // attributes kept in lower case
+	refuses  []refusal
+	silent   map[string]problem.Code // anchors that imports cannot read, and why
+	twice    map[string]bool         // anchors that imports tell twice
+	unmarked bool                    // imports do not say where changes begin
+	away     problem.Code            // why it cannot be reached; "": it can
+	unasked  bool                    // nobody can look things up
+	answer   memory.Effect           // what becomes of a change whose answer is lost
+	lost     bool
+	busy     int // how many calls are put off
+	breaks   int // after how many more calls the connection goes; -1: never
+	cut      int // after how many objects an import breaks off; -1: never
+	cutCode  problem.Code
+	forget   bool
+	sent     []connector.Change // what the last export said
 }
 
 // refusal is a value that the system does not take.
@@ -72,6 +73,7 @@ func newSystem(x *run.Connected, tree bool, named []string) *system {
 // calm ends every misbehaviour.
 func (s *system) calm() {
 	s.lowers, s.silent, s.twice = map[string]bool{}, map[string]problem.Code{}, map[string]bool{}
+	s.unmarked = false
 	s.refuses, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, "", false, false, 0, -1, -1
 }
 

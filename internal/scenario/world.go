@@ -138,7 +138,7 @@ func (w *world) start() {
 		Now: func() time.Time { return w.now },
 		By:  "story",
 		Open: func(_ context.Context, x *run.Connected) (connector.Connector, error) {
-			return w.systems[x.Name].open()
+			return w.systems[x.Name].open(x)
 		},
 	})
 }

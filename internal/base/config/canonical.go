@@ -27,6 +27,18 @@ func (s *Section) Canonical() []byte {
 	}{s.Type, s.Name, s.essence()})
 }
 
+// Substance is as Canonical, without the fields that say only in what manner the
+// work is done.
+func (s *Section) Substance() []byte {
+	values := s.essence()
+	for _, v := range s.values {
+		if v.field != nil && v.field.Manner {
+			delete(values, v.field.Name)
+		}
+	}
+	return encode(values)
+}
+
 // essence returns the values that differ from what holds without them.
 func (b *Block) essence() map[string]any {
 	out := map[string]any{}

@@ -50,6 +50,8 @@ type Field struct {
 	Short   string   // Group: the field that is meant when a plain value stands in the group's place, or ""
 	AtLeast int      // List and Map: the smallest number of elements
 
+	Manner bool // says how the work is done, not what it is about: Section.Substance leaves it out
+
 	// Check reports what is wrong with a text; for Map, with a name. It is
 	// asked for types written as text, after all other checks of the value,
 	// and depends on nothing but its argument. If the error is a

@@ -46,7 +46,7 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
 	if err != nil {
 		return im.broke(err)
 	}
-	stats, err := im.imp.Finish(string(mark), im.bad == 0)
+	stats, err := im.imp.Finish(watermark{im.x.selection(), mark}.text(), im.bad == 0)
 	if err != nil {
 		return im.broke(err)
 	}
@@ -95,16 +95,20 @@ func codeOf(err error) problem.Code {
 // read asks for changes where that is possible, else for everything.
 func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	since, ok := im.conn.(connector.SinceImporter)
-	var from string
+	var from watermark
 	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		from, err = t.Mark(im.x.Name)
+		from, err = markOf(t, im.x)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	if !im.full && ok && from != "" {
-		mark, err := im.readChanges(ctx, since, connector.Mark(from))
+	switch {
+	case im.full || !ok || from.mark == "":
+	case from.selection != im.x.selection():
+		im.warn("what is read of the system is chosen differently since the last import, so everything was imported")
+	default:
+		mark, err := im.readChanges(ctx, since, from.mark)
 		if !errors.Is(err, connector.ErrMarkExpired) {
 			return mark, err
 		}
@@ -117,7 +121,11 @@ func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	return im.readAll(ctx)
+	mark, err := im.readAll(ctx)
+	if err == nil && ok && mark == "" && im.rep.Message == "" {
+		im.warn("warning-no-watermark: the system did not say where changes begin, so the next import is a full one too: turn its change log on")
+	}
+	return mark, err
 }
 
 func (im *importing) readChanges(ctx context.Context, since connector.SinceImporter, from connector.Mark) (connector.Mark, error) {

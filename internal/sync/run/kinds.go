@@ -15,11 +15,11 @@ func Kinds() []config.Kind {
 // ConnectorFields are the settings that running needs of every connector.
 func ConnectorFields() []config.Field {
 	return []config.Field{
-		{Name: "gate", Type: config.Group, Summary: "when the health gate holds an import", Fields: []config.Field{
+		{Name: "gate", Manner: true, Type: config.Group, Summary: "when the health gate holds an import", Fields: []config.Field{
 			{Name: "fewer", Type: config.Number, Default: "10", Min: "0", Max: "100", Summary: "percent fewer entries of a type than the median of the last five released imports"},
 			{Name: "nulls", Type: config.Number, Default: "10", Min: "0", Max: "100", Summary: "percentage points more entries without a value, for an attribute that a rule reads"},
 		}},
-		{Name: "exportBatch", Type: config.Int, Default: "100", Min: "1", Max: "10000", Summary: "changes marked as handed over in one commit before they are sent"},
+		{Name: "exportBatch", Manner: true, Type: config.Int, Default: "100", Min: "1", Max: "10000", Summary: "changes marked as handed over in one commit before they are sent"},
 	}
 }
 

@@ -89,8 +89,8 @@ func (r *Runner) connectorStatus(t *store.Tx, x *Connected, s store.ConnectorSta
 	if ok {
 		c.Held = r.suspect(x, last, waiting, nil)
 	}
-	mark, err := t.Mark(x.Name)
-	c.NeedsFull = mark == ""
+	mark, err := markOf(t, x)
+	c.NeedsFull = mark.selection != x.selection()
 	return c, err
 }
 

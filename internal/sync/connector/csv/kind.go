@@ -18,7 +18,7 @@ func Kind() connector.Kind {
 		Summary: "text files with one object a row",
 		Fields: append(fileFields(),
 			config.Field{Name: "files", Summary: "several files, instead of one", Type: config.List, Elem: &config.Field{Name: "file", Type: config.Group, Fields: fileFields()}},
-			config.Field{Name: "poll", Summary: "how often to look whether a file changed", Type: config.Duration, Default: "2s", Min: "100ms", Max: "1h"},
+			config.Field{Name: "poll", Manner: true, Summary: "how often to look whether a file changed", Type: config.Duration, Default: "2s", Min: "100ms", Max: "1h"},
 		),
 		Check: func(s *config.Section) error { return at(s, settings(s).Check()) },
 		Schema: func(s *config.Section) (object.Schema, error) {

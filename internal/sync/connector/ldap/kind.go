@@ -35,12 +35,12 @@ func fields() []config.Field {
 	text := &config.Field{}
 	return []config.Field{
 		{Name: "url", Summary: "where the directory is: ldaps://host, ldap://host or ldapi://%2Fpath", Required: true, Example: "ldaps://ldap.example.com"},
-		{Name: "startTLS", Summary: "encrypt an ldap:// connection before anything is said on it", Type: config.Bool, Default: "false"},
-		{Name: "caFile", Summary: "certificates of authorities to trust in place of the system's", Type: config.Path, Example: "certs/ca.pem"},
-		{Name: "serverName", Summary: "the name in the certificate, if it is not the host of url", Example: "ldap.example.com"},
-		{Name: "allowClear", Summary: "passwords may go unencrypted; on this machine only", Type: config.Bool, Default: "false"},
+		{Name: "startTLS", Manner: true, Summary: "encrypt an ldap:// connection before anything is said on it", Type: config.Bool, Default: "false"},
+		{Name: "caFile", Manner: true, Summary: "certificates of authorities to trust in place of the system's", Type: config.Path, Example: "certs/ca.pem"},
+		{Name: "serverName", Manner: true, Summary: "the name in the certificate, if it is not the host of url", Example: "ldap.example.com"},
+		{Name: "allowClear", Manner: true, Summary: "passwords may go unencrypted; on this machine only", Type: config.Bool, Default: "false"},
 		{Name: "bindDN", Summary: "account to sign in with", Example: "cn=muster,dc=example,dc=com"},
-		{Name: "password", Summary: "secret that holds its password", Type: config.Secret},
+		{Name: "password", Manner: true, Summary: "secret that holds its password", Type: config.Secret},
 		{Name: "bases", Summary: "DNs below which to read and write; the server's naming contexts if not given", Type: config.List, Elem: text},
 		{Name: "types", Summary: "object types, each with the object classes that make it; inetOrgPerson, groupOfNames and organizationalUnit if not given", Type: config.Map,
 			Elem: &config.Field{Name: "type", Type: config.List, AtLeast: 1, Elem: text}},
@@ -55,15 +55,15 @@ func fields() []config.Field {
 			}},
 			{Value: DeltaNone, Summary: "not at all"},
 		}},
-		{Name: "passwordBy", Summary: "how passwords are set", Type: config.Choice, Default: PasswordExtended, Choices: []config.Option{
+		{Name: "passwordBy", Manner: true, Summary: "how passwords are set", Type: config.Choice, Default: PasswordExtended, Choices: []config.Option{
 			{Value: PasswordExtended, Summary: "the password modify operation (RFC 3062)"},
 			{Value: PasswordAttribute, Summary: "writing the attribute; the server hashes it"},
 		}},
-		{Name: "passwordAttribute", Summary: "the attribute that holds the password", Default: "userPassword"},
-		{Name: "pageSize", Summary: "entries asked for at once", Type: config.Int, Default: "500", Min: "1", Max: "100000"},
-		{Name: "chunk", Summary: "values of one attribute sent at once", Type: config.Int, Default: "1000", Min: "1", Max: "100000"},
-		{Name: "timeout", Summary: "how long to wait for an answer", Type: config.Duration, Default: "1m", Min: "100ms", Max: "1h"},
-		{Name: "connections", Summary: "calls at once", Type: config.Int, Default: "4", Min: "1", Max: "64"},
+		{Name: "passwordAttribute", Manner: true, Summary: "the attribute that holds the password", Default: "userPassword"},
+		{Name: "pageSize", Manner: true, Summary: "entries asked for at once", Type: config.Int, Default: "500", Min: "1", Max: "100000"},
+		{Name: "chunk", Manner: true, Summary: "values of one attribute sent at once", Type: config.Int, Default: "1000", Min: "1", Max: "100000"},
+		{Name: "timeout", Manner: true, Summary: "how long to wait for an answer", Type: config.Duration, Default: "1m", Min: "100ms", Max: "1h"},
+		{Name: "connections", Manner: true, Summary: "calls at once", Type: config.Int, Default: "4", Min: "1", Max: "64"},
 	}
 }
 

@@ -30,7 +30,7 @@ func fields() []config.Field {
 			{Value: postgresName, Summary: "PostgreSQL 12 or later", Fields: postgresFields()},
 			{Value: sqliteName, Summary: "an SQLite file", Fields: []config.Field{
 				{Name: "file", Summary: "the database file, which must exist", Type: config.Path, Required: true},
-				{Name: "busyTimeout", Summary: "how long to wait for others who write", Type: config.Duration, Default: "5s", Max: "10m"},
+				{Name: "busyTimeout", Manner: true, Summary: "how long to wait for others who write", Type: config.Duration, Default: "5s", Max: "10m"},
 			}},
 		}},
 		{Name: "zone", Summary: "time zone of columns that do not say theirs", Type: config.Zone, Example: "Europe/Berlin"},
@@ -45,16 +45,16 @@ func postgresFields() []config.Field {
 		{Name: "port", Summary: "port of the server", Type: config.Int, Default: "5432", Min: "1", Max: "65535"},
 		{Name: "name", Summary: "name of the database", Required: true, Example: "hr"},
 		{Name: "user", Summary: "account to sign in with", Required: true, Example: "muster"},
-		{Name: "password", Summary: "secret that holds its password", Type: config.Secret},
-		{Name: "tls", Summary: "how the connection is protected", Type: config.Choice, Default: tlsVerify, Choices: []config.Option{
+		{Name: "password", Manner: true, Summary: "secret that holds its password", Type: config.Secret},
+		{Name: "tls", Manner: true, Summary: "how the connection is protected", Type: config.Choice, Default: tlsVerify, Choices: []config.Option{
 			{Value: tlsVerify, Summary: "TLS; the server's certificate and name are verified"},
 			{Value: tlsNone, Summary: "not at all; on this machine only (sockets never use TLS)"},
 		}},
-		{Name: "ca", Summary: "certificates of authorities to trust in place of the system's", Type: config.Path},
-		{Name: "listen", Summary: "channel on which the database notifies of changes", Example: "muster"},
-		{Name: "connectTimeout", Summary: "how long to wait for a connection", Type: config.Duration, Default: "10s", Min: "1s", Max: "10m"},
-		{Name: "statementTimeout", Summary: "how long one statement, or one portion of rows, may take", Type: config.Duration, Default: "10m", Min: "100ms", Max: "24h"},
-		{Name: "lockTimeout", Summary: "how long a change waits for others who write", Type: config.Duration, Default: "10s", Min: "10ms", Max: "1h"},
+		{Name: "ca", Manner: true, Summary: "certificates of authorities to trust in place of the system's", Type: config.Path},
+		{Name: "listen", Manner: true, Summary: "channel on which the database notifies of changes", Example: "muster"},
+		{Name: "connectTimeout", Manner: true, Summary: "how long to wait for a connection", Type: config.Duration, Default: "10s", Min: "1s", Max: "10m"},
+		{Name: "statementTimeout", Manner: true, Summary: "how long one statement, or one portion of rows, may take", Type: config.Duration, Default: "10m", Min: "100ms", Max: "24h"},
+		{Name: "lockTimeout", Manner: true, Summary: "how long a change waits for others who write", Type: config.Duration, Default: "10s", Min: "10ms", Max: "1h"},
 	}
 }
 
