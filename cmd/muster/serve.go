@@ -17,10 +17,13 @@ func (c *cli) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve [--socket-group GROUP]", Short: "Answer other commands, and run profiles by their schedules",
 		Long: `Opens the store, answers other commands at a socket beside it (or at $MUSTER_SOCKET), and runs profiles
-by the schedules of the configuration, one at a time for each connector. What a schedule missed is not
-made up for: the next time counts. Who asks is known by the account of the operating system; only the
-server's own account may ask, and with --socket-group the members of that group, who may then do
-everything.
+by the schedules of the configuration, one at a time for each connector. What schedules missed while no
+server was up is made up for once, at the start; what comes while the same schedule still runs is left
+out. A run that the end of the server stopped is run again at the next start. On PostgreSQL several
+servers share the schedules: each time is run by one of them.
+
+Who asks is known by the account of the operating system; only the server's own account may ask, and
+with --socket-group the members of that group, who may then do everything.
 
 SIGHUP reads the configuration again, if it has no problems. Ctrl-C or SIGTERM has work under way stop
 at its next batch; the second one ends the server at once. Writes a log to standard error, with --json

@@ -2,14 +2,17 @@ package app
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"muster/internal/api/local"
 	"muster/internal/base/config"
@@ -91,36 +94,164 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestAgendaDoesNotMakeUp: what was missed, and what still runs, is left out.
-func TestAgendaDoesNotMakeUp(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
-	a := newAgenda(&run.Config{Schedules: []run.Schedule{
-		{Name: "often", Profile: "p", At: config.Cron{Fields: "*/5 * * * *", Zone: time.UTC}},
-		{Name: "never", Profile: "p", At: config.Cron{Fields: "0 0 30 2 *", Zone: time.UTC}},
-	}}, at)
-	names := func(now time.Time) (out []string) {
-		for _, x := range a.due(now) {
-			out = append(out, x.Name)
+// served is a server under test.
+type served struct {
+	log   lines
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// lines are a log that can be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func serve(t *testing.T, o ServeOptions) *served {
+	t.Helper()
+	s := &served{ended: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	ready := make(chan string, 1)
+	o.Log, o.Ready = slog.New(slog.NewTextHandler(&s.log, nil)), func(at string) { ready <- at }
+	go func() { s.ended <- Serve(ctx, o) }()
+	select {
+	case <-ready:
+	case err := <-s.ended:
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *served) end(t *testing.T) {
+	t.Helper()
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// runs lists what ran, the oldest first, as soon as there are n of them.
+func (s *served) runs(t *testing.T, dir string, n int) []run.Report {
+	t.Helper()
+	desk, err := Open(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer desk.Close()
+	for range 400 {
+		list, err := desk.Runs(t.Context(), run.Page{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return out
+		if len(list) >= n {
+			slices.Reverse(list)
+			return list
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	if got := names(at.Add(4 * time.Minute)); got != nil {
-		t.Errorf("too early: %v", got)
+	t.Fatalf("%d runs did not come:\n%s", n, s.log.String())
+	return nil
+}
+
+const minutely = house + `---
+schedule: night
+profile: nightly
+at: "* * * * * Europe/Berlin"
+---
+schedule: yearly
+profile: nightly
+at: "30 2 1 1 * Europe/Berlin"
+`
+
+// before returns a clock that says so long before a full minute now.
+func before(d time.Duration) func() time.Time {
+	at := time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC).Add(-d)
+	start := time.Now()
+	return func() time.Time { return at.Add(time.Since(start)) }
+}
+
+// TestScheduleRuns: a profile runs when its schedule says so, and status tells
+// when that is.
+func TestScheduleRuns(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, minutely)
+	s := serve(t, ServeOptions{Dir: dir, Now: before(3 * time.Second)})
+	desk, err := Open(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := names(at.Add(3 * time.Hour)); len(got) != 1 {
-		t.Errorf("36 missed times are one run, got %v", got)
+	st, err := desk.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := names(at.Add(3*time.Hour + 5*time.Minute)); got != nil {
-		t.Errorf("it still runs: %v", got)
+	want := []run.ScheduleStatus{
+		{Name: "night", Profile: "nightly", At: "* * * * * Europe/Berlin", Next: time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC)},
+		{Name: "yearly", Profile: "nightly", At: "30 2 1 1 * Europe/Berlin", Next: time.Date(2028, 1, 1, 1, 30, 0, 0, time.UTC)},
 	}
-	a.done("often")
-	if got := names(at.Add(3*time.Hour + 6*time.Minute)); got != nil {
-		t.Errorf("what came while it ran is not made up for: %v", got)
+	if diff := cmp.Diff(want, st.Schedules); diff != "" {
+		t.Error(diff)
 	}
-	if got := names(at.Add(3*time.Hour + 10*time.Minute)); len(got) != 1 {
-		t.Errorf("the next time counts: %v", got)
+	if err := desk.Close(); err != nil {
+		t.Error(err)
 	}
+	got := s.runs(t, dir, 1)
+	s.end(t)
+	x := got[0]
+	if x.By != "schedule night" || x.Profile != "nightly" || x.Result() != run.Success {
+		t.Errorf("%+v", x)
+	}
+	if late := x.Started.Sub(time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC)); late < 0 || late > 20*time.Second {
+		t.Errorf("started %s after its time", late)
+	}
+	if len(got) != 1 {
+		t.Errorf("%d runs", len(got))
+	}
+}
+
+// TestMissedScheduleRunsOnce: the server was down for three days of minutes.
+func TestMissedScheduleRunsOnce(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, minutely)
+	long := before(72*time.Hour + 40*time.Second)
+	serve(t, ServeOptions{Dir: dir, Now: long}).end(t)
+	s := serve(t, ServeOptions{Dir: dir, Now: before(40 * time.Second)})
+	s.runs(t, dir, 1)
+	desk, err := Open(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC); ; time.Sleep(20 * time.Millisecond) {
+		st, err := desk.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Schedules[0].Next.Equal(want) { // once the run has ended
+			break
+		}
+		if t.Context().Err() != nil || st.Now.After(want) {
+			t.Fatalf("due next at %s", st.Schedules[0].Next)
+		}
+	}
+	if got := s.runs(t, dir, 1); len(got) != 1 {
+		t.Errorf("%d runs", len(got))
+	}
+	if err := desk.Close(); err != nil {
+		t.Error(err)
+	}
+	s.end(t)
 }
 
 func TestStoreIsBesideTheConfiguration(t *testing.T) {
@@ -160,17 +291,8 @@ func TestPasswordOfTheStoreIsASecret(t *testing.T) {
 func TestServerReadsTheConfigurationAgain(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, house)
-	var log strings.Builder
-	reload, ready, ended := make(chan os.Signal), make(chan string, 1), make(chan error, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		ended <- Serve(ctx, ServeOptions{Dir: dir, Log: slog.New(slog.NewTextHandler(io.MultiWriter(&log), nil)), Reload: reload, Ready: func(s string) { ready <- s }})
-	}()
-	select {
-	case <-ready:
-	case err := <-ended:
-		t.Fatal(err)
-	}
+	reload := make(chan os.Signal)
+	at := serve(t, ServeOptions{Dir: dir, Reload: reload})
 	s, err := Open(context.Background(), Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -191,13 +313,10 @@ func TestServerReadsTheConfigurationAgain(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	at.end(t)
 	for _, want := range []string{"has problems", "was read again", "stopped"} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("the log does not say %q:\n%s", want, log.String())
+		if !strings.Contains(at.log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, at.log.String())
 		}
 	}
 	if _, err := Open(context.Background(), Options{Dir: dir}); problem.CodeOf(err) != "config-section" && err != nil {

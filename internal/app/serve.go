@@ -13,6 +13,7 @@ import (
 	"muster/internal/api/local"
 	"muster/internal/base/problem"
 	"muster/internal/store"
+	"muster/internal/store/queue"
 	"muster/internal/sync/run"
 )
 
@@ -23,6 +24,7 @@ type ServeOptions struct {
 	Log    *slog.Logger
 	Reload <-chan os.Signal // each asks for the configuration to be read again; nil: never
 	Ready  func(socket string)
+	Now    func() time.Time // for tests; nil: the clock
 }
 
 // server has a store open and answers for it.
@@ -32,7 +34,7 @@ type server struct {
 	store *store.Store
 	cfg   atomic.Pointer[run.Config]
 	turns *turns
-	moved chan struct{} // the configuration was read again
+	queue *queue.Queue
 }
 
 // Serve opens the store, answers at its socket and runs profiles by their
@@ -42,7 +44,11 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 	if err := problems.Err(); err != nil {
 		return err
 	}
-	s := &server{opt: o, set: settingsOf(o.Dir, cfg.Tree), turns: newTurns(time.Now), moved: make(chan struct{}, 1)}
+	clock := o.Now
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &server{opt: o, set: settingsOf(o.Dir, cfg.Tree), turns: newTurns(o.Now)}
 	s.cfg.Store(cfg)
 	if local.Answers(s.set.socket()) {
 		return &problem.Problem{Code: CodeStoreInUse, Object: "the store", Message: "is served already, at " + s.set.socket(), Fix: "stop that server first, or use it: every command does"}
@@ -58,6 +64,13 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	beside, err := s.store.Beside(ctx)
+	if err == nil {
+		s.queue, err = queue.Open(ctx, beside, timers(cfg), queue.Options{Do: s.runScheduled, Now: o.Now, Clock: clock, Log: o.Log})
+	}
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	return s.keep(ctx, l)
 }
 
@@ -66,9 +79,8 @@ func (s *server) keep(ctx context.Context, l listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	door := &local.Server{Desk: s.desk, Rules: CheckFiles,
-		About: local.About{Product: "muster", Build: Build().Version, Account: local.Account(), Since: time.Now().UTC(), Folder: absolute(s.opt.Dir)}}
+		About: local.About{Product: "muster", Build: Build().Version, Account: local.Account(), Since: s.opt.Now().UTC(), Folder: absolute(s.opt.Dir)}}
 	var wg sync.WaitGroup
-	wg.Go(func() { s.schedule(ctx) })
 	if s.opt.Reload != nil {
 		wg.Go(func() { s.reloads(ctx) })
 	}
@@ -79,6 +91,7 @@ func (s *server) keep(ctx context.Context, l listener) error {
 	err := door.Serve(ctx, l)
 	cancel()
 	wg.Wait()
+	err = errors.Join(err, s.queue.Close())
 	s.opt.Log.Info("stopped")
 	return err
 }
@@ -86,11 +99,11 @@ func (s *server) keep(ctx context.Context, l listener) error {
 // desk is who does what a person asks.
 func (s *server) desk(person string, watch func(run.Event)) run.Desk {
 	cfg := s.cfg.Load()
-	return &orderly{Desk: s.runner(cfg, person, watch), turns: s.turns, cfg: cfg, by: person}
+	return &orderly{Desk: s.runner(cfg, person, watch), turns: s.turns, cfg: cfg, by: person, states: s.queue.States}
 }
 
 func (s *server) runner(cfg *run.Config, by string, watch func(run.Event)) *run.Runner {
-	return run.New(s.store, cfg, run.Options{Now: time.Now, Secrets: s.set.secrets(), By: by, Observe: watch, Workers: workers()})
+	return run.New(s.store, cfg, run.Options{Now: s.opt.Now, Secrets: s.set.secrets(), By: by, Observe: watch, Workers: workers()})
 }
 
 // reloads reads the configuration again whenever that is asked for. One with
@@ -112,9 +125,8 @@ func (s *server) reloads(ctx context.Context) {
 		}
 		s.cfg.Store(cfg)
 		s.opt.Log.Info("the configuration was read again", "rules", cfg.Rules.Version)
-		select {
-		case s.moved <- struct{}{}:
-		default:
+		if err := s.queue.Set(ctx, timers(cfg)); err != nil && ctx.Err() == nil {
+			s.opt.Log.Error("the schedules could not be changed; they are tried again in a minute", "problem", err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"muster/internal/store/queue"
 	"muster/internal/sync/run"
 )
 
@@ -90,9 +91,31 @@ func uses(p run.Profile) []string {
 // is at it.
 type orderly struct {
 	run.Desk
-	turns *turns
-	cfg   *run.Config
-	by    string
+	turns  *turns
+	cfg    *run.Config
+	by     string
+	states func(context.Context) (map[string]queue.State, error) // of schedules
+}
+
+// Status is run.Look's, with the next times of schedules.
+func (d *orderly) Status(ctx context.Context) (*run.Status, error) {
+	st, err := d.Desk.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states, err := d.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range st.Schedules {
+		x := &st.Schedules[i]
+		now := states[x.Name]
+		x.Next, x.Running = now.Due.UTC(), now.Running
+		if now.Due.IsZero() {
+			x.Next = time.Time{}
+		}
+	}
+	return st, nil
 }
 
 // Import is run.Work's.

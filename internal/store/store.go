@@ -84,10 +84,18 @@ func (s *Store) Serving(ctx context.Context, serving bool) error { return s.rows
 // Checkpoint writes SQLite's log back into its file.
 func (s *Store) Checkpoint(ctx context.Context) error { return s.rows.Checkpoint(ctx) }
 
-// Own takes the right to link and claim, which one process has at a time.
-func (s *Store) Own(ctx context.Context) (release func(), err error) {
-	return s.rows.Own(ctx, 0x4d757374_4c696e6b)
+// ErrNotOwner says that another process has what Own was asked for.
+var ErrNotOwner = db.ErrNotOwner
+
+// Own takes the right to work with something, which one process has at a time:
+// a connector, or "" for deciding. It ends with release, or with the process.
+func (s *Store) Own(ctx context.Context, what string) (release func(), err error) {
+	return s.rows.Own(ctx, "work with "+what)
 }
+
+// Beside opens connections that do not pass the store's queue of writers, for
+// an engine with tables of its own in the same database.
+func (s *Store) Beside(ctx context.Context) (*db.Beside, error) { return s.rows.Beside(ctx) }
 
 // Tx is a transaction.
 type Tx struct {

@@ -38,7 +38,33 @@ func (p *Printer) Status(s *run.Status) {
 	for i := range s.Connectors {
 		p.heldImport(&s.Connectors[i])
 	}
+	p.schedules(s.Schedules)
 	p.todo(s)
+}
+
+// schedules says when profiles run by themselves.
+func (p *Printer) schedules(list []run.ScheduleStatus) {
+	if len(list) == 0 {
+		return
+	}
+	t := &term.Table{Head: []string{"schedule", "profile", "at", "next"}, Cut: []int{2}}
+	asleep := true
+	for _, x := range list {
+		next := "no server is up"
+		switch {
+		case x.Running:
+			next = "runs now"
+		case !x.Next.IsZero():
+			next = p.time(x.Next)
+		}
+		asleep = asleep && next == "no server is up"
+		t.Add(x.Name, x.Profile, x.At, next)
+	}
+	p.Table(t)
+	if asleep {
+		p.Line("schedules run while a server is up: muster serve")
+	}
+	p.Line("")
 }
 
 // heldImport says why an import waits, and how to decide.

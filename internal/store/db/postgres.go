@@ -17,6 +17,7 @@ import (
 const writerLock = 0x4d757374_57726974
 
 type pgEngine struct {
+	dsn string
 	cfg *pgx.ConnConfig
 }
 
@@ -25,7 +26,7 @@ func (d *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("store %s: %w", redact(dsn), err)
 	}
-	d.engine = &pgEngine{cfg: cfg}
+	d.engine = &pgEngine{dsn: dsn, cfg: cfg}
 	if d.opts.Migrate == nil {
 		return nil
 	}
@@ -182,10 +183,10 @@ func (b *Batch) kinds() string {
 // ErrNotOwner says that another process has the work that only one may do.
 var ErrNotOwner = errors.New("another process does this work; wait until it ends")
 
-// Own takes the right to do the work that one process does for all, linking
-// and claiming, until release is called or the process ends. The owner of a
-// SQLite file has it already.
-func (d *DB) Own(ctx context.Context, what int64) (release func(), err error) {
+// Own takes the right to something that one process has at a time, until
+// release is called or the process ends. The owner of a SQLite file has every
+// right already.
+func (d *DB) Own(ctx context.Context, what string) (release func(), err error) {
 	e, ok := d.engine.(*pgEngine)
 	if !ok {
 		return func() {}, nil
@@ -195,7 +196,7 @@ func (d *DB) Own(ctx context.Context, what int64) (release func(), err error) {
 		return nil, err
 	}
 	var got bool
-	rs, err := s.query(ctx, "SELECT pg_try_advisory_lock(?)", nil, []any{what})
+	rs, err := s.query(ctx, "SELECT pg_try_advisory_lock(hashtextextended(?, 0))", nil, []any{"muster: " + what})
 	if err == nil {
 		for rs.Next() {
 			err = rs.Scan(&got)

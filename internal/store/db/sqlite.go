@@ -157,11 +157,12 @@ func escapePath(path string) string {
 	return (&url.URL{Path: p}).EscapedPath()
 }
 
-// sqliteConnector opens a connection and gives it its feed.
+// sqliteConnector opens a connection and, unless it is bare, gives it its feed.
 type sqliteConnector struct {
 	drv     *sqlite.Driver
 	dsn     string
 	pragmas []string
+	bare    bool // without a feed
 }
 
 func (c *sqliteConnector) Driver() driver.Driver { return c.drv }
@@ -181,6 +182,9 @@ func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			conn.Close()
 			return nil, fmt.Errorf("PRAGMA %s: %w", p, err)
 		}
+	}
+	if c.bare {
+		return conn, nil
 	}
 	if _, err := x.ExecContext(ctx, "CREATE VIRTUAL TABLE temp.feed USING muster_feed()", nil); err != nil {
 		conn.Close()

@@ -181,3 +181,32 @@ func written(t *testing.T, tx *db.Tx) (n int64) {
 	}
 	return n
 }
+
+// FuzzChunk unpacks chunks that may be damaged; what can be unpacked is packed
+// and unpacked to the same records.
+func FuzzChunk(f *testing.F) {
+	var p packer
+	for _, rec := range []string{"ab", "abc", "abd", "b"} {
+		p.add([]byte(rec))
+	}
+	f.Add(p.body)
+	f.Add([]byte{0, 1, 'x', 2, 0})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var one, two Recs
+		if len(body) > 1<<12 || !unpack(&one, body) {
+			return
+		}
+		var again packer
+		for i := range one.Len() {
+			again.add(one.At(i))
+		}
+		if !unpack(&two, again.body) || two.Len() != one.Len() {
+			t.Fatalf("%x has %d records, packed again %d", body, one.Len(), two.Len())
+		}
+		for i := range one.Len() {
+			if !bytes.Equal(one.At(i), two.At(i)) {
+				t.Fatalf("record %d of %x is %x, packed again %x", i, body, one.At(i), two.At(i))
+			}
+		}
+	})
+}

@@ -210,8 +210,18 @@ type Status struct {
 	Holds      int64             `json:"holds"`
 	Queue      int64             `json:"queue"`
 	Due        time.Time         `json:"due,omitzero"` // the next instant at which time alone changes something
+	Schedules  []ScheduleStatus  `json:"schedules,omitempty"`
 	LastRun    *Report           `json:"lastRun,omitempty"`
 	Undone     *Takeback         `json:"undone,omitempty"` // the rules of the folder are undone; nil: they are in force
+}
+
+// ScheduleStatus is how a schedule stands. Without a server it has no next time.
+type ScheduleStatus struct {
+	Name    string    `json:"name"`
+	Profile string    `json:"profile"`
+	At      string    `json:"at"`
+	Next    time.Time `json:"next,omitzero"`
+	Running bool      `json:"running,omitempty"` // or waits for its turn
 }
 
 // ConnectorStatus is the state of one connector space, by MIM's words.

@@ -34,6 +34,9 @@ func (r *Runner) Status(ctx context.Context) (*Status, error) {
 			}
 			out.Connectors = append(out.Connectors, c)
 		}
+		for _, x := range r.cfg.Schedules {
+			out.Schedules = append(out.Schedules, ScheduleStatus{Name: x.Name, Profile: x.Profile, At: x.At.String()})
+		}
 		return out.ran(t)
 	})
 	return out, err

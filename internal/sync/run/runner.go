@@ -111,16 +111,11 @@ func (r *Runner) alone(ctx context.Context, s Step, do func(context.Context, *St
 // step carries out one step and completes its report.
 func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Context, *StepReport) error) error {
 	s.Started = r.now()
-	if !r.take(s.Connector) {
-		s.Result = NoStartRunning
-		what := "a synchronization"
-		if s.Connector != "" {
-			what = "connector " + s.Connector
-		}
-		return &problem.Problem{Code: problem.Code(NoStartRunning), Object: what, Message: "is busy with another step", Fix: "wait until it ends"}
+	give, err := r.take(ctx, s)
+	if err == nil {
+		err = do(ctx, s)
+		give()
 	}
-	defer r.give(s.Connector)
-	err := do(ctx, s)
 	s.Ended = r.now()
 	if err != nil && s.Message == "" {
 		s.Message = err.Error()
@@ -137,20 +132,38 @@ func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Contex
 	return err
 }
 
-func (r *Runner) take(conn string) bool {
+// take takes the connector of a step, or deciding, which no other step has then,
+// in this process or another (STAT-6).
+func (r *Runner) take(ctx context.Context, s *StepReport) (give func(), err error) {
+	conn := s.Connector
+	what := "a synchronization"
+	if conn != "" {
+		what = "connector " + conn
+	}
+	busy := &problem.Problem{Code: problem.Code(NoStartRunning), Object: what, Message: "is busy with another step", Fix: "wait until it ends"}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.working[conn] {
-		return false
+		s.Result = NoStartRunning
+		return nil, busy
+	}
+	release, err := r.store.Own(ctx, conn)
+	if errors.Is(err, store.ErrNotOwner) {
+		s.Result = NoStartRunning
+		busy.Message += " of another process"
+		return nil, busy
+	}
+	if err != nil {
+		s.Result = NoStartConnection
+		return nil, err
 	}
 	r.working[conn] = true
-	return true
-}
-
-func (r *Runner) give(conn string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.working, conn)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.working, conn)
+		release()
+	}, nil
 }
 
 // Run carries out a profile, step by step, until one does not let the next run.

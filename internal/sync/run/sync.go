@@ -26,16 +26,11 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 	if o.Preview && o.Release != "" {
 		return r.previewRelease(ctx, rep, o)
 	}
-	release, err := r.store.Own(ctx)
-	if err != nil {
-		rep.Result = NoStartRunning
-		return err
-	}
-	defer release()
 	if err := r.finishPlan(ctx, rep); err != nil {
 		return err
 	}
 	d := &deciding{r: r, rep: rep, opt: o, kind: "sync"}
+	var err error
 	if d.set, err = r.rulesInForce(ctx); err != nil {
 		rep.Result = NoStartBadConfig
 		return err
