@@ -1,7 +1,10 @@
 package app
 
 import (
+	"encoding/json"
+	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"muster/internal/base/config"
@@ -74,4 +77,39 @@ func TestNextAlwaysGoesOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzNext: what a file may say as a schedule is due at times that go on, each
+// on a day and at a minute that the schedule names.
+func FuzzNext(f *testing.F) {
+	f.Add("30 2 * * 1-5 Europe/Berlin", int64(1800000000))
+	f.Add("*/7 1,3-5 29 feb sun America/New_York", int64(0))
+	f.Add("5/10 * 31 */2 7 Australia/Lord_Howe", int64(1790000000))
+	kind := config.Kind{Type: "schedule", Fields: []config.Field{{Name: "at", Type: config.Schedule}}}
+	f.Fuzz(func(t *testing.T, text string, unix int64) {
+		body, err := json.Marshal(text) // JSON is YAML
+		if err != nil {
+			t.Skip()
+		}
+		tree, problems := config.Load(fstest.MapFS{"x.yaml": {Data: []byte("schedule: x\nat: " + string(body) + "\n")}}, []config.Kind{kind})
+		if len(problems) > 0 {
+			return
+		}
+		c := tree.Section("schedule", "x").Schedule("at")
+		fields := parse(c.Fields)
+		after := time.Unix(unix%(1<<33), 0)
+		for range 5 {
+			at := next(c, after)
+			if at.IsZero() {
+				return
+			}
+			if !at.After(after) {
+				t.Fatalf("%s: %s after %s", text, at, after)
+			}
+			if !slices.Contains(fields.month, int(at.In(c.Zone).Month())) {
+				t.Fatalf("%s: %s is in another month", text, at.In(c.Zone))
+			}
+			after = at
+		}
+	})
 }

@@ -124,6 +124,26 @@ func FuzzDN(f *testing.F) {
 	})
 }
 
+// FuzzFilter: whatever an anchor or a name is made of, the filter asks for that
+// value of that attribute and nothing else.
+func FuzzFilter(f *testing.F) {
+	f.Add(`a)(uid=*`)
+	f.Add("\x00\\28\xff*")
+	f.Fuzz(func(t *testing.T, value string) {
+		p, err := ldap3.CompileFilter(join("&", "(objectClass=person)", equal("uid", value)))
+		if err != nil {
+			t.Fatalf("%q: %v", value, err)
+		}
+		if len(p.Children) != 2 || p.Children[1].Tag != ldap3.FilterEqualityMatch || len(p.Children[1].Children) != 2 {
+			t.Fatalf("%q: another filter", value)
+		}
+		x := p.Children[1].Children
+		if got := x[1].Data.String(); x[0].Data.String() != "uid" || got != value {
+			t.Errorf("asks for %q in place of %q", got, value)
+		}
+	})
+}
+
 func fuzzReader(f *testing.F) *reader {
 	known, bad := ldapschema.Parse(ldapschema.ReadLines(ldapschema.Standard()))
 	if len(bad) > 0 {
