@@ -178,19 +178,11 @@ kept, decide again until the folder has others. Nothing changes before the next 
 		Example: "  muster plan undo 12\n  muster plan undo 12 --yes --because \"wrong file\"",
 		Args:    arguments(1, 1), ValidArgsFunction: c.completePlan, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			no, err := planNumber(args)
-			if err != nil {
-				return err
-			}
-			return c.with(ctx, func(s *app.Session) error {
-				info, err := s.Plan(ctx, no)
-				if err != nil {
+			return c.withPlan(ctx, args, func(s *app.Session, info *run.PlanInfo) error {
+				if err := c.confirm(ctx, fmt.Sprintf("take back what plan %d did to %s?", info.No, term.Count(info.Units, "object"))); err != nil {
 					return err
 				}
-				if err := c.confirm(ctx, fmt.Sprintf("take back what plan %d did to %s?", no, term.Count(info.Units, "object"))); err != nil {
-					return err
-				}
-				u, err := s.Undo(ctx, no, run.Decision{By: s.Person, Because: because})
+				u, err := s.Undo(ctx, info.No, run.Decision{By: s.Person, Because: because})
 				if err != nil {
 					return err
 				}

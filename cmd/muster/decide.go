@@ -97,12 +97,7 @@ func (c *cli) queueJoin() *cobra.Command {
 			if len(rest) > 0 {
 				return usage("queue join does not know what to do with "+strings.Join(rest, " "), "write the object as one word: "+`"`+strings.Join(args[1:], " ")+`"`)
 			}
-			return c.with(ctx, func(s *app.Session) error {
-				if err := s.JoinTo(ctx, args[0], object, run.Decision{By: s.Person, Because: because}); err != nil {
-					return err
-				}
-				return c.give(outcome{1, s.Person}, func(p *text.Printer) { p.Empty(args[0]+" belongs to "+object, "muster sync") })
-			})
+			return c.joinTo(ctx, args[0], object, because, args[0]+" belongs to "+object)
 		}),
 	}
 	c.reasonFlag(cmd, &because)
@@ -117,12 +112,7 @@ func (c *cli) queueNew() *cobra.Command {
 		Example: "  muster queue new hr/2001\n  muster queue new hr/2001 --because \"same name, another person\"",
 		Args:    arguments(1, 1), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			return c.with(ctx, func(s *app.Session) error {
-				if err := s.JoinTo(ctx, args[0], "", run.Decision{By: s.Person, Because: because}); err != nil {
-					return err
-				}
-				return c.give(outcome{1, s.Person}, func(p *text.Printer) { p.Empty(args[0]+" is somebody new", "muster sync") })
-			})
+			return c.joinTo(ctx, args[0], "", because, args[0]+" is somebody new")
 		}),
 	}
 	c.reasonFlag(cmd, &because)
@@ -141,19 +131,29 @@ the entry gave is recalled, and its account is left as it is.`,
 			if err := c.confirm(ctx, "cut "+args[0]+" from its object?"); err != nil {
 				return err
 			}
-			return c.with(ctx, func(s *app.Session) error {
-				if err := s.Disconnect(ctx, args[0], run.Decision{By: s.Person, Because: because}); err != nil {
-					return err
-				}
-				return c.give(outcome{1, s.Person}, func(p *text.Printer) {
-					p.Empty(args[0]+" will be cut by the next synchronization", "muster sync")
-				})
+			return c.decides(ctx, because, args[0]+" will be cut by the next synchronization", func(s *app.Session, d run.Decision) error {
+				return s.Disconnect(ctx, args[0], d)
 			})
 		}),
 	}
 	c.reasonFlag(cmd, &because)
 	c.yesFlag(cmd)
 	return cmd
+}
+
+// joinTo links an entry to an object; "" founds one.
+func (c *cli) joinTo(ctx context.Context, entry, object, because, done string) error {
+	return c.decides(ctx, because, done, func(s *app.Session, d run.Decision) error { return s.JoinTo(ctx, entry, object, d) })
+}
+
+// decides has one thing decided, which the next synchronization follows.
+func (c *cli) decides(ctx context.Context, because, done string, do func(*app.Session, run.Decision) error) error {
+	return c.with(ctx, func(s *app.Session) error {
+		if err := do(s, run.Decision{By: s.Person, Because: because}); err != nil {
+			return err
+		}
+		return c.give(outcome{1, s.Person}, func(p *text.Printer) { p.Empty(done, "muster sync") })
+	})
 }
 
 // takeObject takes an object off the front of arguments: "person hr/1002" as

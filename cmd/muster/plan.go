@@ -150,6 +150,22 @@ func (c *cli) planList() *cobra.Command {
 	return cmd
 }
 
+// withPlan opens a session and finds the plan whose number is given; without
+// one, the last.
+func (c *cli) withPlan(ctx context.Context, args []string, do func(*app.Session, *run.PlanInfo) error) error {
+	no, err := planNumber(args)
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, func(s *app.Session) error {
+		info, err := s.Plan(ctx, no)
+		if err != nil {
+			return err
+		}
+		return do(s, &info)
+	})
+}
+
 // planShown is what plan show answers in JSON.
 type planShown struct {
 	Plan  run.PlanInfo `json:"plan"`
@@ -165,20 +181,12 @@ the last plan.`,
 		Example: "  muster plan show\n  muster plan show 12 --match fax\n  muster plan show 12 --after 100",
 		Args:    arguments(0, 1), ValidArgsFunction: c.completePlan, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
-			no, err := planNumber(args)
-			if err != nil {
-				return err
-			}
-			return c.with(ctx, func(s *app.Session) error {
-				info, err := s.Plan(ctx, no)
-				if err != nil {
-					return err
-				}
+			return c.withPlan(ctx, args, func(s *app.Session, info *run.PlanInfo) error {
 				units, err := s.Units(ctx, info.No, page)
 				if err != nil {
 					return err
 				}
-				return c.give(planShown{info, shaped(units)}, func(p *text.Printer) { c.showPlan(p, &info, units, page) })
+				return c.give(planShown{*info, shaped(units)}, func(p *text.Printer) { c.showPlan(p, info, units, page) })
 			})
 		}),
 	}

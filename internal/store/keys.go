@@ -90,6 +90,12 @@ func (t *Tx) objectRowsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
 	return out, t.addRefs(rows)
 }
 
+// headOf is headsOf for one object; nil if it is not there.
+func (t *Tx) headOf(id object.ID) (*objectRow, error) {
+	rows, err := t.headsOf([]object.ID{id})
+	return rows[id], err
+}
+
 // headsOf reads the objects with the ids, without references.
 func (t *Tx) headsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
 	keys, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)

@@ -425,9 +425,9 @@ type Event struct {
 // History returns what was accepted for an object, oldest first.
 func (t *Tx) History(obj object.ID) ([]Event, error) {
 	var out []Event
-	if rows, err := t.headsOf([]object.ID{obj}); err != nil {
+	if w, err := t.headOf(obj); err != nil {
 		return nil, err
-	} else if w := rows[obj]; w != nil && w.born != 0 {
+	} else if w != nil && w.born != 0 {
 		out = append(out, Event{Plan: w.born >> 32, Chunk: w.born & 0xffffffff >> 8, Place: int(w.born & 0xff)})
 	}
 	err := t.sets.Find(layout.History, [][]byte{obj[:]}, func(_ int, rec []byte) {

@@ -54,14 +54,20 @@ func (w *Writer) objectKey(id object.ID) (int64, error) {
 	if k, ok := w.bornKeys[id]; ok {
 		return k, nil
 	}
-	rows, err := w.t.headsOf([]object.ID{id})
+	row, err := w.head(id)
 	if err != nil {
 		return 0, err
 	}
-	if r := rows[id]; r != nil {
-		return r.key, nil
+	return row.key, nil
+}
+
+// head reads an object that must be there, without its references.
+func (w *Writer) head(id object.ID) (*objectRow, error) {
+	row, err := w.t.headOf(id)
+	if err == nil && row == nil {
+		err = fmt.Errorf("object %s: %w", id, errUnknown)
 	}
-	return 0, fmt.Errorf("object %s: %w", id, errUnknown)
+	return row, err
 }
 
 func (w *Writer) entryKey(id object.ID) (int64, error) {
@@ -200,13 +206,9 @@ func (w *Writer) ref(obj object.ID, attr string, target object.ID, drop bool) er
 // stays as it is, so that AddRef and DropRef may do it edge by edge.
 func (w *Writer) Put(is, was *metaverse.Object) error {
 	t := w.t
-	rows, err := t.headsOf([]object.ID{is.ID})
+	row, err := w.head(is.ID)
 	if err != nil {
 		return err
-	}
-	row := rows[is.ID]
-	if row == nil {
-		return fmt.Errorf("object %s: %w", is.ID, errUnknown)
 	}
 	kept := *is
 	kept.Attrs, kept.Origins = slices.Clone(is.Attrs), slices.Clone(is.Origins)
@@ -492,13 +494,9 @@ func (w *Writer) DropEntry(entry object.ID) error {
 
 // SetDue says when time alone changes something for the object.
 func (w *Writer) SetDue(id object.ID, at time.Time) error {
-	rows, err := w.t.headsOf([]object.ID{id})
-	if err != nil {
+	row, err := w.t.headOf(id)
+	if err != nil || row == nil || row.obj.Due.Equal(at) {
 		return err
-	}
-	row := rows[id]
-	if row == nil || row.obj.Due.Equal(at) {
-		return nil
 	}
 	if !row.obj.Due.IsZero() {
 		w.t.sets.Drop(layout.DueTimes, layout.BE64(layout.BE64(nil, row.obj.Due.UnixMicro()), row.key))

@@ -1,21 +1,11 @@
 package local
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peer asks the system for the account at the other end.
-func peer(c *net.UnixConn) (uid uint32, ok bool) {
-	raw, err := c.SyscallConn()
+func accountAt(fd int) (uid uint32, err error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
-	err = raw.Control(func(fd uintptr) {
-		if cred, e := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); e == nil {
-			uid, ok = cred.Uid, true
-		}
-	})
-	return uid, ok && err == nil
+	return cred.Uid, nil
 }

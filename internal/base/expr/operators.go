@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -79,31 +80,32 @@ func binaryOperator(name string, a, b kind) func(v, w val) val {
 	case kInt:
 		return numberOperator(name)
 	case kTime:
-		switch name {
-		case "_<_":
-			return func(v, w val) val { return truth(v.n < w.n) }
-		case "_<=_":
-			return func(v, w val) val { return truth(v.n <= w.n) }
-		case "_>_":
-			return func(v, w val) val { return truth(v.n > w.n) }
-		case "_>=_":
-			return func(v, w val) val { return truth(v.n >= w.n) }
-		}
+		return comparison(name, number)
 	default:
+	}
+	return nil
+}
+
+func text(v val) string  { return v.s }
+func number(v val) int64 { return v.n } // of a time too
+
+// comparison returns an operator that compares what of gives of both sides.
+func comparison[T cmp.Ordered](name string, of func(val) T) func(v, w val) val {
+	switch name {
+	case "_<_":
+		return func(v, w val) val { return truth(of(v) < of(w)) }
+	case "_<=_":
+		return func(v, w val) val { return truth(of(v) <= of(w)) }
+	case "_>_":
+		return func(v, w val) val { return truth(of(v) > of(w)) }
+	case "_>=_":
+		return func(v, w val) val { return truth(of(v) >= of(w)) }
 	}
 	return nil
 }
 
 func textOperator(name string) func(v, w val) val {
 	switch name {
-	case "_<_":
-		return func(v, w val) val { return truth(v.s < w.s) }
-	case "_<=_":
-		return func(v, w val) val { return truth(v.s <= w.s) }
-	case "_>_":
-		return func(v, w val) val { return truth(v.s > w.s) }
-	case "_>=_":
-		return func(v, w val) val { return truth(v.s >= w.s) }
 	case "contains":
 		return func(v, w val) val { return truth(strings.Contains(v.s, w.s)) }
 	case "startsWith":
@@ -111,7 +113,7 @@ func textOperator(name string) func(v, w val) val {
 	case "endsWith":
 		return func(v, w val) val { return truth(strings.HasSuffix(v.s, w.s)) }
 	}
-	return nil
+	return comparison(name, text)
 }
 
 func numberOperator(name string) func(v, w val) val {
@@ -132,14 +134,6 @@ func numberOperator(name string) func(v, w val) val {
 			}
 			return integer(n)
 		}
-	case "_<_":
-		return func(v, w val) val { return truth(v.n < w.n) }
-	case "_<=_":
-		return func(v, w val) val { return truth(v.n <= w.n) }
-	case "_>_":
-		return func(v, w val) val { return truth(v.n > w.n) }
-	case "_>=_":
-		return func(v, w val) val { return truth(v.n >= w.n) }
 	}
-	return nil
+	return comparison(name, number)
 }

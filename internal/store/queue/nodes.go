@@ -127,7 +127,7 @@ func (n *shared) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.life != nil {
-		n.life.Conn().Close(context.Background()) //nolint:errcheck // the lock goes with it
+		n.life.Conn().Close(context.Background()) // the lock goes with it
 		n.life.Release()
 		n.life = nil
 	}

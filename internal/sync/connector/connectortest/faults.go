@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"errors"
+	"testing"
 
 	"muster/internal/base/object"
 	"muster/internal/sync/connector"
@@ -45,19 +46,36 @@ func (x *exam) isNew(r object.Record) bool {
 	return there.Attrs.Get(x.Sample.Text).Has(object.Str("new"))
 }
 
+// changed holds who of all is new now against what is wanted.
+func (x *exam) changed(all []object.Record, want []bool, what string) {
+	x.Helper()
+	got := make([]bool, len(all))
+	for i, r := range all {
+		got[i] = x.isNew(r)
+	}
+	x.equal(got, want, what)
+}
+
+// threeBut seeds three objects, of which the second will meet a fault.
+func (x *exam) threeBut(fault func(*testing.T, object.Record), without string) ([]object.Record, []connector.Change) {
+	x.Helper()
+	x.exporter()
+	x.needs(fault != nil, without)
+	all, changes := x.three()
+	fault(x.T, all[1])
+	return all, changes
+}
+
 var faultCases = []testCase{
 	{"faults/one refused", func(x *exam) {
-		x.exporter()
-		x.needs(x.Faults.Refuse != nil, "nothing can be made to be refused")
-		all, changes := x.three()
-		x.Faults.Refuse(x.T, all[1])
+		all, changes := x.threeBut(x.Faults.Refuse, "nothing can be made to be refused")
 		out, err, finish := x.send(changes)
 		x.must(errors.Join(err, finish), "a session with one refusal")
 		if len(out) != 3 || out[0].Err != nil || out[2].Err != nil {
 			x.Fatalf("outcomes %+v: want the second refused and the others done", out)
 		}
 		x.refused(out[1].Err)
-		x.equal([]bool{x.isNew(all[0]), x.isNew(all[1]), x.isNew(all[2])}, []bool{true, false, true}, "who changed")
+		x.changed(all, []bool{true, false, true}, "who changed")
 	}},
 	{"faults/unknown attribute", func(x *exam) {
 		all, changes := x.three()
@@ -65,13 +83,10 @@ var faultCases = []testCase{
 		out, err, finish := x.send(changes)
 		x.must(errors.Join(err, finish), "a session with one refusal")
 		x.refused(out[1].Err, connector.SchemaViolation, connector.ConstraintViolation)
-		x.equal([]bool{x.isNew(all[0]), x.isNew(all[1]), x.isNew(all[2])}, []bool{true, false, true}, "who changed")
+		x.changed(all, []bool{true, false, true}, "who changed")
 	}},
 	{"faults/busy", func(x *exam) {
-		x.exporter()
-		x.needs(x.Faults.Busy != nil, "it is never busy")
-		all, changes := x.three()
-		x.Faults.Busy(x.T, all[1])
+		all, changes := x.threeBut(x.Faults.Busy, "it is never busy")
 		out, err, finish := x.send(changes)
 		var busy *connector.Busy
 		if errors.As(err, &busy) {
@@ -86,10 +101,7 @@ var faultCases = []testCase{
 		x.equal(x.isNew(all[1]), true, "the second, sent again")
 	}},
 	{"faults/answer lost", func(x *exam) {
-		x.exporter()
-		x.needs(x.Faults.Lost != nil, "answers cannot be lost")
-		all, changes := x.three()
-		x.Faults.Lost(x.T, all[1])
+		_, changes := x.threeBut(x.Faults.Lost, "answers cannot be lost")
 		out, _, _ := x.send(changes)
 		var unanswered *connector.Unanswered
 		if len(out) < 2 || out[0].Err != nil || !errors.As(out[1].Err, &unanswered) {
@@ -97,10 +109,7 @@ var faultCases = []testCase{
 		}
 	}},
 	{"faults/connection lost", func(x *exam) {
-		x.exporter()
-		x.needs(x.Faults.CutExport != nil, "nothing can be cut")
-		all, changes := x.three()
-		x.Faults.CutExport(x.T, all[1])
+		all, changes := x.threeBut(x.Faults.CutExport, "nothing can be cut")
 		out, err, _ := x.send(changes)
 		if err == nil {
 			x.Fatalf("the connection was lost, and Send returned nil, %+v", out)
@@ -116,7 +125,7 @@ var faultCases = []testCase{
 			}
 		}
 		if x.d.Traits.Atomic {
-			x.equal([]bool{x.isNew(all[0]), x.isNew(all[1]), x.isNew(all[2])}, []bool{false, false, false}, "who changed in an atomic system")
+			x.changed(all, []bool{false, false, false}, "who changed in an atomic system")
 		}
 	}},
 }
