@@ -238,7 +238,7 @@ func TestBenchImport(t *testing.T) {
 				return nil
 			}
 		}
-		s, err := Open(context.Background(), "sqlite:"+filepath.Join(dir, "m.db"), Options{Hook: hook})
+		s, err := Open(context.Background(), "sqlite:"+filepath.Join(dir, "m.db"), Options{Before: hook})
 		if err != nil {
 			t.Fatal(err)
 		}

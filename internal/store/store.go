@@ -40,8 +40,9 @@ var tables embed.FS
 
 // Options is what Open has to be told.
 type Options struct {
-	Now  func() time.Time        // only for the note that says since when the store is owned
-	Hook func(stmt string) error // before each statement; for tests of crashes
+	Now    func() time.Time        // only for the note that says since when the store is owned
+	Before func(stmt string) error // called before each statement; an error stops it. For tests of crashes
+	After  func(stmt string)       // called after each that went well. For tests of crashes
 }
 
 // Store is an open store.
@@ -62,7 +63,8 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	}
 	d, err := db.Open(ctx, dsn, db.Options{
 		Now:     opts.Now,
-		Hook:    opts.Hook,
+		Before:  opts.Before,
+		After:   opts.After,
 		Migrate: func(ctx context.Context, m *db.Migrator) error { return m.Up(ctx, sub) },
 	})
 	if err != nil {

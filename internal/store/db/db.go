@@ -21,7 +21,8 @@ import (
 type Options struct {
 	Now     func() time.Time        // names the moment in the owner's note; nil: the note says no time
 	Readers int                     // connections for reading; 0: 4
-	Hook    func(stmt string) error // called before each statement and commit; an error stops it. For tests
+	Before  func(stmt string) error // called before each statement and commit, an error stops it; for tests of crashes
+	After   func(stmt string)       // called after each that went well; for tests of crashes
 	Migrate func(context.Context, *Migrator) error
 }
 

@@ -16,6 +16,8 @@ import (
 type Migrator struct {
 	Dialect string // as goose calls it
 	DB      *sql.DB
+
+	opts *Options
 }
 
 // Up applies the numbered files of fsys ("00001_name.sql") that were not yet
@@ -73,7 +75,11 @@ func (m *Migrator) step(text string) func(context.Context, *sql.Tx) error {
 			if strings.TrimSpace(stmt) == "" {
 				continue
 			}
-			if _, err := tx.ExecContext(ctx, stmt); err != nil {
+			err := m.opts.watched(strings.TrimSpace(stmt), func() error {
+				_, err := tx.ExecContext(ctx, stmt)
+				return err
+			})
+			if err != nil {
 				return fmt.Errorf("%w (in %s)", err, head(strings.TrimSpace(stmt)))
 			}
 		}

@@ -42,7 +42,7 @@ func (d *DB) openPostgres(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(writerLock)) //nolint:errcheck // closing the connection unlocks too
-	return d.opts.Migrate(ctx, &Migrator{Dialect: "postgres", DB: pool})
+	return d.opts.Migrate(ctx, &Migrator{Dialect: "postgres", DB: pool, opts: &d.opts})
 }
 
 func (e *pgEngine) begin(write bool) []string {

@@ -55,7 +55,7 @@ func (d *DB) openSQLite(ctx context.Context, path string) error {
 		return errors.New("store: the writer is not a SQLite session")
 	}
 	w.conn.Close()
-	if err := d.opts.Migrate(ctx, &Migrator{Dialect: "sqlite3", DB: w.pool}); err != nil {
+	if err := d.opts.Migrate(ctx, &Migrator{Dialect: "sqlite3", DB: w.pool, opts: &d.opts}); err != nil {
 		return err
 	}
 	w.conn, err = w.pool.Conn(ctx)

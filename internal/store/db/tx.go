@@ -43,10 +43,11 @@ func (t *Tx) Exec(q string, args ...any) (int64, error) { return t.Feed(nil, q, 
 
 // Feed runs a statement that reads the batch as the table @feed.
 func (t *Tx) Feed(b *Batch, q string, args ...any) (int64, error) {
-	if err := t.hook(q); err != nil {
-		return 0, err
-	}
-	n, err := t.s.exec(t.ctx, q, b, args)
+	var n int64
+	err := t.db.opts.watched(q, func() (err error) {
+		n, err = t.s.exec(t.ctx, q, b, args)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("%w (in %s)", err, head(q))
 	}
@@ -58,10 +59,8 @@ func (t *Tx) Load(table string, cols []string, b *Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	if err := t.hook("LOAD " + table); err != nil {
-		return err
-	}
-	if err := t.s.load(t.ctx, table, cols, b); err != nil {
+	err := t.db.opts.watched("LOAD "+table, func() error { return t.s.load(t.ctx, table, cols, b) })
+	if err != nil {
 		return fmt.Errorf("%w (in loading %s)", err, table)
 	}
 	return nil
@@ -74,13 +73,14 @@ func (t *Tx) Each(dest []any, fn func() error, q string, args ...any) error {
 }
 
 // EachOf is Each for a query that reads the batch as the table @feed.
-func (t *Tx) EachOf(b *Batch, dest []any, fn func() error, q string, args ...any) (err error) {
+func (t *Tx) EachOf(b *Batch, dest []any, fn func() error, q string, args ...any) error {
 	if b != nil && b.Len() == 0 {
 		return nil
 	}
-	if err := t.hook(q); err != nil {
-		return err
-	}
+	return t.db.opts.watched(q, func() error { return t.each(b, dest, fn, q, args) })
+}
+
+func (t *Tx) each(b *Batch, dest []any, fn func() error, q string, args []any) (err error) {
 	rs, err := t.s.query(t.ctx, q, b, args)
 	if err != nil {
 		return fmt.Errorf("%w (in %s)", err, head(q))
@@ -112,11 +112,18 @@ func (t *Tx) One(dest []any, q string, args ...any) (found bool, err error) {
 
 var errEnough = errors.New("enough")
 
-func (t *Tx) hook(q string) error {
-	if t.db.opts.Hook == nil {
-		return nil
+// watched carries out one statement between the two hooks.
+func (o *Options) watched(q string, do func() error) error {
+	if o.Before != nil {
+		if err := o.Before(q); err != nil {
+			return err
+		}
 	}
-	return t.db.opts.Hook(q)
+	err := do()
+	if err == nil && o.After != nil {
+		o.After(q)
+	}
+	return err
 }
 
 // head returns enough of a statement to find it in the source.

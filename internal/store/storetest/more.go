@@ -513,16 +513,17 @@ func testCrash(t *testing.T, fresh func(testing.TB) string) {
 	for n := 0; ; n += step {
 		dsn := fresh(t)
 		left, dead := n, false
-		s, err := store.Open(context.Background(), dsn, store.Options{Hook: func(string) error {
+		s, err := store.Open(context.Background(), dsn, store.Options{Before: func(string) error {
 			if left--; left < 0 {
 				dead = true
 				return errCrash
 			}
 			return nil
 		}})
-		check(t, err)
-		err = work(context.Background(), s)
-		s.Abort()
+		if err == nil {
+			err = work(context.Background(), s)
+			s.Abort()
+		}
 		if !dead {
 			check(t, err)
 			if n == 0 {

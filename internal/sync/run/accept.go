@@ -16,7 +16,7 @@ import (
 func (d *deciding) accept(ctx context.Context) error {
 	d.queue, d.offers = d.dec.Queue(), d.dec.Offers()
 	d.dec, d.trig.Entries, d.trig.Objects = nil, nil, nil // a large plan's are large
-	open, err := d.r.acceptPlan(ctx, d.rep, d.plan)
+	open, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.counted)
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,6 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 		return err
 	}
 	if err := d.r.keepRules(t, d.set.Version); err != nil {
-		return err
-	}
-	if err := addCounts(t, d.plan, d.counted, nil); err != nil {
 		return err
 	}
 	if err := t.Decided(d.connectors(), d.moment); err != nil {
@@ -150,7 +147,7 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 		switch p.State {
 		case store.PlanAccepting:
 			rep.count("resumed", 1)
-			if _, err := r.acceptPlan(ctx, rep, p); err != nil {
+			if _, err := r.acceptPlan(ctx, rep, p, nil); err != nil {
 				return err
 			}
 		case store.PlanDeciding:
@@ -165,8 +162,10 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 }
 
 // acceptPlan applies what is left of a plan, one transaction a batch of chunks.
-// It returns the units that stay open because nobody approved them (ACC-3).
-func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) (map[object.ID][]engine.Change, error) {
+// counted is what guards count in it, noted with the first of them; a plan that
+// was interrupted has noted it. It returns the units that stay open because
+// nobody approved them (ACC-3).
+func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, counted map[engine.Count]int) (map[object.ID][]engine.Change, error) {
 	open := map[object.ID][]engine.Change{}
 	next, chunks := p.Accepted, (p.Units+chunkUnits-1)/chunkUnits
 	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * chunkUnits, Total: p.Units})
@@ -179,6 +178,9 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan) 
 				}
 			}
 			a := &accepting{r: r, t: t, p: p, open: open, first: first}
+			if next == 0 {
+				a.counted = counted
+			}
 			w := t.Writer(p.No)
 			if err := t.Ahead(p.No, next, min(chunksAtOnce, chunks-next)); err != nil {
 				return err
@@ -239,16 +241,17 @@ const chunksAtOnce = 32
 
 // accepting is one transaction of acceptance.
 type accepting struct {
-	r      *Runner
-	t      *store.Tx
-	p      store.Plan
-	stale  []object.ID // objects whose basis moved: decided again
-	mark   []object.ID // entries to be decided again
-	linked map[engine.Count]int
-	open   map[object.ID][]engine.Change // units that nobody approved
-	marks  []store.UnitMark
-	first  map[string]bool // connectors in which no plan before this one made accounts
-	ended  []*engine.Hold  // holds that end with their objects
+	r       *Runner
+	t       *store.Tx
+	p       store.Plan
+	stale   []object.ID // objects whose basis moved: decided again
+	mark    []object.ID // entries to be decided again
+	linked  map[engine.Count]int
+	counted map[engine.Count]int          // what guards count in the plan
+	open    map[object.ID][]engine.Change // units that nobody approved
+	marks   []store.UnitMark
+	first   map[string]bool // connectors in which no plan before this one made accounts
+	ended   []*engine.Hold  // holds that end with their objects
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
@@ -452,5 +455,5 @@ func (a *accepting) close() error {
 	if err := a.t.MarkEntries(a.mark); err != nil {
 		return err
 	}
-	return addCounts(a.t, a.p, nil, a.linked)
+	return addCounts(a.t, a.p, a.counted, a.linked)
 }

@@ -66,6 +66,9 @@ func (c *Confirmation) settle(e *Entry, p *Pending, r Reader) bool {
 		}
 		return true
 	}
+	if r.Attribute(p.Name).WriteOnly {
+		return c.settleUnread(e, p, r)
+	}
 	shown := e.shownFor(p, r)
 	if equalShown(p, shown, r) {
 		if p.OnItsWay() || p.State == Contested {
@@ -88,6 +91,30 @@ func (c *Confirmation) settle(e *Entry, p *Pending, r Reader) bool {
 			c.Again = true
 			return false
 		}
+	}
+	return true
+}
+
+// settleUnread decides what becomes of a value that cannot be read back, such
+// as a password. The answer confirms it (EXP-8). Without an answer, what the
+// import shows of the rest of the same call says whether it arrived; if it went
+// alone nobody can tell, and it is not sent again (EXP-6).
+func (c *Confirmation) settleUnread(e *Entry, p *Pending, r Reader) bool {
+	arrived, known := p.State == Sent, p.State == Sent
+	for i := range e.Pending {
+		q := &e.Pending[i]
+		if p.State != Unknown || q.State != Unknown || q.SentNo != p.SentNo || r.Attribute(q.Name).WriteOnly {
+			continue
+		}
+		known = true
+		arrived = arrived || q.Name == Account || equalShown(q, e.shownFor(q, r), r)
+	}
+	switch {
+	case arrived:
+		c.Confirmed = append(c.Confirmed, *p)
+		return false
+	case known:
+		p.State = Waiting
 	}
 	return true
 }
