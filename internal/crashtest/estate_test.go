@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing/fstest"
 	"time"
 
@@ -59,10 +60,10 @@ tree: true
 givesAnchors: true
 checkRefs: true
 gate: {fewer: 100, nulls: 100}
-exportBatch: 4
+exportBatch: %[3]d
 roots: ["ou=people,o=x", "ou=teams,o=x"]
 types:
-  user: {cn: string, uid: string, title: {kind: string, length: 30}, phone: string, note: string, manager: ref, userPassword: {kind: string, writeOnly: true}}
+  user: {emp: string, cn: string, uid: string, title: {kind: string, length: 30}, phone: string, note: string, manager: ref, userPassword: {kind: string, writeOnly: true}}
   group: {cn: string, member: {kind: ref, multi: true}}
 ---
 guard: generous
@@ -119,7 +120,7 @@ to: dir/user
 exists: has(mv.accountName) && has(mv.employeeID)
 dn: '"uid=" + escape(mv.accountName) + ",ou=people,o=x"'
 initial: {userPassword: password(), note: '"Welcome, " + mv.displayName'}
-flows: {cn: mv.displayName, uid: mv.accountName, title: mv.title, phone: mv.phone, manager: mv.manager}
+flows: {emp: mv.employeeID, cn: mv.displayName, uid: mv.accountName, title: mv.title, phone: mv.phone, manager: mv.manager}
 ---
 rule: team-dir
 from: group
@@ -145,16 +146,21 @@ func day(n int) time.Time {
 // journal is where the directory of the place keeps its journal.
 func (p place) journal() string { return filepath.Join(p.Dir, "dir.journal") }
 
-// finds: half of the places have a directory in which objects can be looked up.
-func (p place) finds() bool {
-	_, err := os.Stat(filepath.Join(p.Dir, "finds"))
+// has tells a trait of the place: "finds", its directory lets objects be looked
+// up; "large", it has many people.
+func (p place) has(trait string) bool {
+	_, err := os.Stat(filepath.Join(p.Dir, trait))
 	return err == nil
 }
 
 // configure reads the configuration of the place.
 func (p place) configure(v *visitor) (*run.Config, error) {
 	kinds := []connector.Kind{csv.Kind(), ledgerKind(v)}
-	text := fmt.Sprintf(estate, filepath.ToSlash(p.Dir), p.finds())
+	batch := 4
+	if p.has("large") {
+		batch = 50
+	}
+	text := fmt.Sprintf(estate, filepath.ToSlash(p.Dir), p.has("finds"), batch)
 	tree, problems := config.Load(fstest.MapFS{"all.yaml": {Data: []byte(text)}}, run.Sections(kinds))
 	if len(problems) > 0 {
 		return nil, problems.Err()
@@ -208,25 +214,32 @@ func (j *job) carryOut() error {
 		defer file.Close()
 		f.told = file
 	}
-	v := &visitor{point: f.point, phase: func(string) {}, hang: j.Hang}
-	if j.Phases != "" {
-		file, err := os.OpenFile(j.Phases, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		v.phase = tell(file)
+	f.phase = func(string) {}
+	if j.Phases {
+		f.phase = tell(os.NewFile(3, "phases"))
 	}
+	v := &visitor{point: f.point, phase: f.phase, hang: j.Hang}
 	o := store.Options{Before: f.before, After: f.after}
-	return j.Place.work(o, v, func(e run.Event) { v.phase(e.Phase) }, j.Day, func(_ *store.Store, r *run.Runner) error {
+	return j.Place.work(o, v, func(e run.Event) { f.phase(phaseOf(e)) }, j.Day, func(_ *store.Store, r *run.Runner) error {
 		return whole(r, j.Profile)
 	})
 }
 
-// tell writes the phases that a process goes through to a pipe, each once.
+// phaseOf says in which of our phases a run is.
+func phaseOf(e run.Event) string {
+	if e.Phase == "link" {
+		return "decide"
+	}
+	return e.Phase
+}
+
+// tell writes the phases that a process goes through, each at its beginning.
 func tell(w io.Writer) func(string) {
+	var mu sync.Mutex
 	last := ""
 	return func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if name != last {
 			fmt.Fprintln(w, name)
 		}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"muster/internal/base/config"
 	"muster/internal/base/object"
@@ -153,11 +154,28 @@ func (l *ledger) replay(ctx context.Context, notes []note) error {
 		if err != nil {
 			return err
 		}
-		if _, err := x.Send(ctx, []connector.Change{c}); err != nil {
+		if _, err := l.make(ctx, x, c); err != nil {
 			return err
 		}
 	}
 	return x.Finish(ctx)
+}
+
+// make makes a change. A rename sets the naming attribute too, as directories
+// do.
+func (l *ledger) make(ctx context.Context, x connector.Export, c connector.Change) (connector.Outcome, error) {
+	changes := []connector.Change{c}
+	if c.Verb == connector.Rename {
+		rdn, _ := object.SplitDN(c.NewDN)
+		name, value, _ := strings.Cut(rdn, "=")
+		naming := connector.Mod{Name: name, Values: object.Values{object.Str(value)}}
+		changes = append(changes, connector.Change{Verb: connector.Update, Type: c.Type, Anchor: c.Anchor, DN: c.NewDN, Mods: []connector.Mod{naming}})
+	}
+	out, err := x.Send(ctx, changes)
+	if err != nil {
+		return connector.Outcome{}, err
+	}
+	return out[0], nil
 }
 
 func (l *ledger) write(n note) error {
@@ -221,34 +239,36 @@ func (s *sending) Send(ctx context.Context, changes []connector.Change) ([]conne
 func (s *sending) one(ctx context.Context, c connector.Change) (connector.Outcome, error) {
 	v := s.l.v
 	v.calls++
-	hangs := v.calls == v.hang
-	if hangs && v.calls%2 == 0 {
-		v.phase(unanswered)
-		select {} // the call is on the line
+	hangs := func(at int) {
+		if v.calls == v.hang && v.calls%3 == at {
+			v.phase(unanswered)
+			select {} // nobody answers
+		}
 	}
+	hangs(0)
 	line := asCall(c)
 	what := fmt.Sprintf(" %s %s", line.Verb, line.DN)
 	if err := s.l.write(note{Call: line}); err != nil {
 		return connector.Outcome{}, err
 	}
+	v.phase(unanswered)
 	v.point(asked + what)
-	outcomes, err := s.Export.Send(ctx, []connector.Change{c})
+	hangs(1)
+	o, err := s.l.make(ctx, s.Export, c)
 	if err != nil {
-		return connector.Outcome{}, err
+		return o, err
 	}
 	n := note{Did: true}
-	if outcomes[0].Err != nil {
-		n.Refused = outcomes[0].Err.Error()
+	if o.Err != nil {
+		n.Refused = o.Err.Error()
 	}
 	if err := s.l.write(n); err != nil {
 		return connector.Outcome{}, err
 	}
 	v.point(did + what)
-	if hangs {
-		v.phase(unanswered)
-		select {} // the answer is on the line
-	}
-	return outcomes[0], nil
+	hangs(2)
+	v.phase("send")
+	return o, nil
 }
 
 func asCall(c connector.Change) *call {

@@ -47,15 +47,15 @@ type job struct {
 	Day     int    // which day it is, from 1
 	Die     int64  // at which point it dies; 0: at none
 	Points  string // a file that is told each point; "": nobody asks
-	Phases  string // a file that is told each phase; "": nobody asks
+	Phases  bool   // the first file beside the usual three is told each phase
 	Hang    int    // the call that is never answered, counted from 1; 0: none
 }
 
 // died is the exit code of a process that reached its point.
 const died = 99
 
-// start starts a process for the job.
-func (j *job) start() (*exec.Cmd, *strings.Builder, error) {
+// start starts a process for the job, with files beside the usual three.
+func (j *job) start(files ...*os.File) (*exec.Cmd, *strings.Builder, error) {
 	text, err := json.Marshal(j)
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +63,7 @@ func (j *job) start() (*exec.Cmd, *strings.Builder, error) {
 	said := &strings.Builder{}
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "MUSTER_CRASH_JOB="+string(text))
-	c.Stdout, c.Stderr = said, said
+	c.Stdout, c.Stderr, c.ExtraFiles = said, said, files
 	return c, said, c.Start()
 }
 
@@ -107,6 +107,7 @@ type fuse struct {
 	met    int64
 	writes bool // since the last commit
 	told   io.Writer
+	phase  func(string)
 }
 
 // point is a place where the process may die. It dies without cleaning up:
@@ -138,6 +139,9 @@ func (f *fuse) before(q string) error {
 	if slices.Contains([]string{"INSERT", "UPDATE", "DELETE", "LOAD"}, verb) {
 		f.writes = true
 	}
+	if strings.HasPrefix(q, "INSERT INTO import ") {
+		f.phase("import")
+	}
 	f.point(beforeStatement + " " + strings.Join(strings.Fields(q), " "))
 	return nil
 }
@@ -167,8 +171,8 @@ type database struct {
 }
 
 var databases = []database{
-	{name: "sqlite", fresh: freshSQLite, drop: func(string) error { return nil }, calls: 1, commits: 1, others: 90},
-	{name: "postgres", fresh: servers.fresh, drop: servers.drop, calls: 4, commits: 6, others: 300},
+	{name: "sqlite", fresh: freshSQLite, drop: func(string) error { return nil }, calls: 2, commits: 2, others: 90},
+	{name: "postgres", fresh: servers.fresh, drop: servers.drop, calls: 12, commits: 12, others: 600},
 }
 
 func freshSQLite(dir, of string) (string, error) {

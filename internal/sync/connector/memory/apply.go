@@ -189,28 +189,43 @@ func (s *System) retarget(st *state, oldDN, anchor, newDN string) {
 	if !s.opt.CheckRefs {
 		return
 	}
-	for _, r := range st.sorted() {
+	gone := func(a object.Attribute, v object.Value) bool {
+		return a.ByDN && strings.EqualFold(v.Text(), oldDN) || !a.ByDN && v.Text() == anchor
+	}
+	for _, r := range s.referrers(st, gone) {
 		typ, _ := s.opt.Schema.Type(r.Type)
-		attrs := r.Attrs.Clone()
+		r.Attrs = r.Attrs.Clone()
 		for _, a := range typ.Attributes {
-			old := attrs.Get(a.Name)
+			old := r.Attrs.Get(a.Name)
 			if a.Kind != object.Ref || len(old) == 0 {
 				continue
 			}
-			kept := slices.DeleteFunc(slices.Clone(old), func(v object.Value) bool {
-				return a.ByDN && strings.EqualFold(v.Text(), oldDN) || !a.ByDN && v.Text() == anchor
-			})
+			kept := slices.DeleteFunc(slices.Clone(old), func(v object.Value) bool { return gone(a, v) })
 			if len(kept) < len(old) && newDN != "" {
 				kept = append(kept, object.Reference(newDN))
 			}
-			attrs.Put(a.Name, object.Set(kept...))
+			r.Attrs.Put(a.Name, object.Set(kept...))
 		}
-		if !attrs.Equal(r.Attrs) {
-			r.Attrs = attrs
-			st.put(r)
-			s.noted(st, event{op: connector.Put, record: bare(r)})
+		st.put(r)
+		s.noted(st, event{op: connector.Put, record: bare(r)})
+	}
+}
+
+// referrers are the objects with a reference for which names says yes, by anchor.
+func (s *System) referrers(st *state, names func(object.Attribute, object.Value) bool) []object.Record {
+	var out []object.Record
+	for _, r := range st.objects {
+		typ, _ := s.opt.Schema.Type(r.Type)
+		refers := func(x object.Attr) bool {
+			a, _ := typ.Attribute(x.Name)
+			return a.Kind == object.Ref && slices.ContainsFunc(x.Values, func(v object.Value) bool { return names(a, v) })
+		}
+		if slices.ContainsFunc(r.Attrs, refers) {
+			out = append(out, r)
 		}
 	}
+	slices.SortFunc(out, func(a, b object.Record) int { return strings.Compare(a.Anchor, b.Anchor) })
+	return out
 }
 
 // noted records an event in st and, if st is what the world sees, wakes who
