@@ -126,7 +126,7 @@ func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) er
 	if all, err = t.busy(all); err != nil || len(all) == 0 {
 		return err
 	}
-	pending, err := t.pendingOf(all)
+	pending, err := t.pendingOf(all, false)
 	for k, list := range pending {
 		out[k].Pending = list
 	}
@@ -287,7 +287,8 @@ func (t *Tx) linked(objs []int64) (map[int64][]int64, error) {
 }
 
 // AccountsIn returns the accounts that objects have in a connector, present ones
-// only, without their values and references: what calling them by name takes.
+// only, without their values and references, and of what is on its way what
+// calling them by name takes.
 func (t *Tx) AccountsIn(connector string, ids []object.ID) (map[object.ID]*space.Entry, error) {
 	out := map[object.ID]*space.Entry{}
 	sym, err := t.rows.Known(connector)
@@ -330,7 +331,7 @@ func (t *Tx) accountsAt(sym uint32, objs map[object.ID]int64, out map[object.ID]
 		}
 	}
 	slices.Sort(all)
-	heads, err := t.headsAt(all)
+	heads, err := t.heads(all, true)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +354,10 @@ func (t *Tx) accountsAt(sym uint32, objs map[object.ID]int64, out map[object.ID]
 }
 
 // headsAt reads entries without their values and references.
-func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
+func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) { return t.heads(keys, false) }
+
+// heads is headsAt; bare leaves out what is on its way but for account and name.
+func (t *Tx) heads(keys []int64, bare bool) (map[int64]*space.Entry, error) {
 	rows, err := t.rows.RowsOf(keys)
 	if err != nil {
 		return nil, err
@@ -369,10 +373,17 @@ func (t *Tx) headsAt(keys []int64) (map[int64]*space.Entry, error) {
 	if err := t.addNames(rows, named, out); err != nil {
 		return nil, err
 	}
+	if !bare { // they will be written
+		t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+			for k, w := range rows {
+				put(w.ID, k)
+			}
+		})
+	}
 	if keys, err = t.busy(slices.Clone(keys)); err != nil || len(keys) == 0 {
 		return out, err
 	}
-	pending, err := t.pendingOf(keys)
+	pending, err := t.pendingOf(keys, bare)
 	for k, list := range pending {
 		if e := out[k]; e != nil {
 			e.Pending = list
@@ -467,8 +478,4 @@ func (t *Tx) refs(list []Ref) ([]Ref, error) {
 		}
 	})
 	return out, nil
-}
-
-func comparePending(a, b space.Pending) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), a.Target.Compare(b.Target))
 }

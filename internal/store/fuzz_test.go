@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store/layout"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
@@ -68,10 +70,19 @@ func readAll(t *testing.T, tx *Tx, body []byte) {
 		return appendPending(nil, list), r.Err()
 	})
 	tx.readObject(layout.Raw{Key: 1, Version: 1, Body: body}) //nolint:errcheck // damaged or not, it comes back
-	if n, err := s2.DecodedLen(body); err == nil && n < 1<<20 {
-		decodeChunk(1, 1, body[:min(len(body), 32)], body) //nolint:errcheck // damaged or not, it comes back
+	chunk := func(block []byte) {
+		if n, err := s2.DecodedLen(block); err != nil || n > 1<<20 {
+			return
+		}
+		if p, err := units.Open(1, 1, make([]byte, 32), append(binary.AppendUvarint(nil, uint64(len(block))), block...)); err == nil {
+			p.Chunk() //nolint:errcheck // damaged or not, it comes back
+		}
 	}
-	decodeChunk(1, 1, make([]byte, 32), s2.Encode(nil, body)) //nolint:errcheck // damaged or not, it comes back
+	chunk(body)
+	chunk(s2.Encode(nil, body))
+	units.Open(1, 1, body[:min(len(body), 32)], body)              //nolint:errcheck // damaged or not, it comes back
+	tx.bare(&todo{key: 1, body: append([]byte{0, 1}, body...)})    //nolint:errcheck // damaged or not, it comes back
+	tx.changes(&todo{key: 1, body: append([]byte{0, 1}, body...)}) //nolint:errcheck // damaged or not, it comes back
 }
 
 // same reads and writes until nothing changes any more, which is at once.

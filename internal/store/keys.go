@@ -44,6 +44,7 @@ func (c *keyCache) putAll(each func(put func(object.ID, int64))) {
 // Forget drops what is remembered to make work in order fast; call it when a
 // run ends.
 func (s *Store) Forget() {
+	s.chunks.Forget()
 	for _, c := range []*keyCache{&s.entryKeys, &s.objectKeys} {
 		c.mu.Lock()
 		c.m = nil

@@ -1,24 +1,18 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/s2"
 
 	"muster/internal/base/object"
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 )
-
-// chunkUnits is how many units a chunk holds.
-const chunkUnits = 256
 
 // PlanState is where a plan is.
 type PlanState int64
@@ -71,28 +65,15 @@ type UnitMark struct {
 	Note   string
 }
 
-// Chunk is a part of a plan.
-type Chunk struct {
-	No     int64
-	Hashes []engine.Hash // of the units
-	Units  []engine.Unit
-
-	plan int64
-}
-
 // PlanWriter writes a plan's units as they are decided.
 type PlanWriter struct {
 	store *Store
 	ctx   context.Context // a plan is written within one call of run
 	plan  Plan
-	body  []byte
-	hash  []byte
-	n     int // units in body
+	pack  units.Packer
 	next  int64
 	batch *db.Batch
 	bytes int
-
-	packed []byte
 }
 
 // NewPlan begins a plan. Its number is set.
@@ -118,53 +99,31 @@ func (s *Store) NewPlan(ctx context.Context, p Plan) (*PlanWriter, error) {
 // No returns the plan's number.
 func (w *PlanWriter) No() int64 { return w.plan.No }
 
-// Encoded is a unit as a plan holds it.
-type Encoded struct {
-	Hash engine.Hash
-	body []byte
-}
-
-// encoder is the memory in which a unit is encoded.
-type encoder struct{ whole, hashed []byte }
-
-var encoders = sync.Pool{New: func() any { return &encoder{} }}
-
-// Encode encodes a unit. It may be called by many at the same time.
-func Encode(u *engine.Unit) Encoded {
-	s := encoders.Get().(*encoder) //nolint:forcetypeassert,errcheck // nothing else is put there
-	defer encoders.Put(s)
-	s.whole, s.hashed = u.AppendWith(s.whole[:0], s.hashed[:0])
-	return Encoded{Hash: engine.HashOf(s.hashed), body: bytes.Clone(s.whole)}
-}
-
 // Add adds a unit and returns where it is.
 func (w *PlanWriter) Add(u *engine.Unit) (chunk int64, place int, err error) {
-	return w.AddEncoded(Encode(u))
+	return w.AddEncoded(units.Encode(u))
 }
 
 // AddEncoded adds a unit that was encoded before.
-func (w *PlanWriter) AddEncoded(e Encoded) (chunk int64, place int, err error) {
-	w.hash = append(w.hash, e.Hash[:]...)
-	w.body = append(w.body, e.body...)
-	chunk, place = w.next, w.n
-	w.n++
+func (w *PlanWriter) AddEncoded(e units.Encoded) (chunk int64, place int, err error) {
+	chunk, place = w.next, w.pack.Len()
+	w.pack.Add(e)
 	w.plan.Units++
-	if w.n == chunkUnits {
+	if w.pack.Len() == units.InChunk {
 		err = w.cut()
 	}
 	return chunk, place, err
 }
 
+// cut ends a chunk.
 func (w *PlanWriter) cut() error {
-	if w.n == 0 {
+	if w.pack.Len() == 0 {
 		return nil
 	}
-	w.packed = s2.Encode(w.packed[:cap(w.packed)], w.body)
-	body := bytes.Clone(w.packed) // the encoder's buffer is many times as large
-	w.batch.Int(w.plan.No).Int(w.next).Bytes(append([]byte(nil), w.hash...)).Bytes(body)
+	hashes, body := w.pack.Take()
+	w.batch.Int(w.plan.No).Int(w.next).Bytes(hashes).Bytes(body)
 	w.bytes += len(body)
 	w.next++
-	w.n, w.body, w.hash = 0, w.body[:0], w.hash[:0]
 	if w.bytes < 4<<20 {
 		return nil
 	}
@@ -254,94 +213,6 @@ func (t *Tx) Plans(before int64, limit int) ([]Plan, error) {
 func (t *Tx) SetPlanState(no int64, state PlanState, accepted int64) error {
 	_, err := t.db.Exec("UPDATE plan SET state = ?, accepted = ? WHERE no = ?", int64(state), accepted, no)
 	return err
-}
-
-// Chunk reads a part of a plan; nil behind the last.
-func (t *Tx) Chunk(plan, no int64) (*Chunk, error) {
-	for _, c := range t.chunks {
-		if c.plan == plan && c.No == no {
-			return c, nil
-		}
-	}
-	var c *Chunk
-	if ahead := t.ahead[[2]int64{plan, no}]; ahead != nil {
-		delete(t.ahead, [2]int64{plan, no})
-		d := <-ahead
-		if d.err != nil {
-			return nil, d.err
-		}
-		c = d.chunk
-	} else {
-		var hashes, body []byte
-		found, err := t.db.One([]any{&hashes, &body}, "SELECT hashes, body FROM plan_chunk WHERE plan = ? AND no = ?", plan, no)
-		if err != nil || !found {
-			return nil, err
-		}
-		if c, err = decodeChunk(plan, no, hashes, body); err != nil {
-			return nil, err
-		}
-	}
-	if len(t.chunks) >= 4 {
-		t.chunks = append(t.chunks[:0], t.chunks[1:]...)
-	}
-	t.chunks = append(t.chunks, c)
-	return c, nil
-}
-
-// decoded is a chunk that was read ahead.
-type decoded struct {
-	chunk *Chunk
-	err   error
-}
-
-// Ahead reads n chunks of a plan and decodes them while the transaction does
-// other work; Chunk then returns them without delay.
-func (t *Tx) Ahead(plan, from, n int64) error {
-	type raw struct {
-		no           int64
-		hashes, body []byte
-		to           chan decoded
-	}
-	var list []raw
-	var x raw
-	if t.ahead == nil {
-		t.ahead = map[[2]int64]chan decoded{}
-	}
-	err := t.db.Each([]any{&x.no, &x.hashes, &x.body}, func() error {
-		x.to = make(chan decoded, 1)
-		list = append(list, x)
-		return nil
-	}, "SELECT no, hashes, body FROM plan_chunk WHERE plan = ? AND no >= ? AND no < ? ORDER BY no", plan, from, from+n)
-	if err != nil {
-		return err
-	}
-	for _, x := range list {
-		t.ahead[[2]int64{plan, x.no}] = x.to
-	}
-	go func() {
-		for _, x := range list {
-			c, err := decodeChunk(plan, x.no, x.hashes, x.body)
-			x.to <- decoded{c, err}
-		}
-	}()
-	return nil
-}
-
-func decodeChunk(plan, no int64, hashes, body []byte) (*Chunk, error) {
-	raw, err := s2.Decode(nil, body)
-	if err != nil {
-		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, layout.ErrDamaged)
-	}
-	c := &Chunk{No: no, plan: plan, Hashes: make([]engine.Hash, 0, chunkUnits), Units: make([]engine.Unit, 0, chunkUnits)}
-	r := object.NewSharingReader(raw)
-	for i := 0; i+16 <= len(hashes); i += 16 {
-		c.Hashes = append(c.Hashes, engine.Hash(hashes[i:i+16]))
-		c.Units = append(c.Units, engine.ReadUnit(r))
-	}
-	if r.Err() != nil {
-		return nil, fmt.Errorf("plan %d, chunk %d: %w", plan, no, r.Err())
-	}
-	return c, nil
 }
 
 // MarkUnits stores the states of units that do not go with their chunk.
@@ -437,12 +308,12 @@ func (t *Tx) History(obj object.ID) ([]Event, error) {
 		return nil, err
 	}
 	for i := range out {
-		c, err := t.Chunk(out[i].Plan, out[i].Chunk)
+		u, err := t.unit(out[i].Plan, out[i].Chunk, out[i].Place)
 		if err != nil {
 			return nil, err
 		}
-		if c != nil && out[i].Place < len(c.Units) {
-			out[i].Unit = c.Units[out[i].Place]
+		if u != nil {
+			out[i].Unit = *u
 		}
 	}
 	return out, nil

@@ -33,6 +33,7 @@ import (
 	"muster/internal/store/layout"
 	"muster/internal/store/sorted"
 	"muster/internal/store/staging"
+	"muster/internal/store/units"
 )
 
 //go:embed tables/*.sql
@@ -52,6 +53,7 @@ type Store struct {
 
 	entryKeys  keyCache
 	objectKeys keyCache
+	chunks     units.Cache
 }
 
 // Open opens the store that dsn names, "sqlite:PATH" or "postgres://…", and
@@ -110,8 +112,7 @@ type Tx struct {
 	atDN map[string]int64 // keys of containers by folded DN
 	idle map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
-	chunks []*Chunk // of plans, read last
-	ahead  map[[2]int64]chan decoded
+	ahead *ahead // chunks of a plan
 }
 
 // Read calls fn with a transaction that sees one moment.
@@ -129,7 +130,11 @@ func (s *Store) People(ctx context.Context, fn func(*Tx) error) error {
 func (s *Store) Bulk(ctx context.Context, fn func(*Tx) error) error { return s.write(ctx, db.Bulk, fn) }
 
 func (s *Store) write(ctx context.Context, lane db.Lane, fn func(*Tx) error) error {
-	return s.rows.Write(ctx, lane, func(r *layout.Tx) error { return fn(s.begin(r)) })
+	return s.rows.Write(ctx, lane, func(r *layout.Tx) error {
+		t := s.begin(r)
+		defer t.endAhead()
+		return fn(t)
+	})
 }
 
 func (s *Store) begin(r *layout.Tx) *Tx {

@@ -8,7 +8,6 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
-	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
 
@@ -63,25 +62,6 @@ func (t *Tx) writeTodos(b *db.Batch) error {
 	return err
 }
 
-func (w *Writer) setPending(key int64, list []space.Pending) error {
-	if len(list) == 0 {
-		w.doneTodo.Int(key)
-		return nil
-	}
-	slices.SortFunc(list, comparePending)
-	sent := int64(0)
-	for i := range list {
-		sent = max(sent, list[i].SentNo)
-	}
-	w.todos.Int(key).Int(int64(layout.ConnOf(key))).Int(int64(stage(list))).Int(sent).Int(w.plan).Int(w.chunk).Int(int64(w.place)).Bytes(appendPending(nil, list))
-	return nil
-}
-
-type todo struct {
-	key, state, plan, chunk, pos int64
-	body                         []byte
-}
-
 // busy leaves out the entries of connectors that have nothing on its way, as
 // sources have.
 func (t *Tx) busy(keys []int64) ([]int64, error) {
@@ -112,116 +92,71 @@ func (t *Tx) busy(keys []int64) ([]int64, error) {
 	return out, nil
 }
 
-// pendingOf reads what is on its way for the entries.
-func (t *Tx) pendingOf(keys []int64) (map[int64][]space.Pending, error) {
-	b := db.NewBatch("i")
-	for _, k := range keys {
-		b.Int(k)
-	}
-	return t.pending(b, "SELECT d.key, d.state, d.plan, d.chunk, d.pos, d.body FROM @feed JOIN todo d ON d.key = feed.c0")
-}
-
-func (t *Tx) pending(b *db.Batch, q string, args ...any) (map[int64][]space.Pending, error) {
-	var list []todo
-	var x todo
-	err := t.db.EachOf(b, []any{&x.key, &x.state, &x.plan, &x.chunk, &x.pos, &x.body}, func() error {
-		y := x
-		y.body = append([]byte(nil), x.body...)
-		list = append(list, y)
-		return nil
-	}, q, args...)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(list, func(a, b todo) int {
-		if a.plan != b.plan {
-			return int(a.plan - b.plan)
-		}
-		return int(a.chunk - b.chunk)
-	})
-	out := make(map[int64][]space.Pending, len(list))
-	for _, x := range list {
-		if len(x.body) > 0 {
-			r := t.rows.Reader(x.body)
-			out[x.key] = readPending(r)
-			if r.Bad {
-				return nil, layout.ErrDamaged
-			}
-			continue
-		}
-		c, err := t.Chunk(x.plan, x.chunk)
-		if err != nil {
-			return nil, err
-		}
-		if c == nil || int(x.pos) >= len(c.Units) {
-			return nil, layout.ErrDamaged
-		}
-		out[x.key] = derive(&c.Units[x.pos], t.rows.Name(layout.ConnOf(x.key)), x.plan, space.State(x.state))
-	}
-	return out, nil
-}
-
-// derive returns what a unit wants of the account that it adds.
-func derive(u *engine.Unit, conn string, plan int64, state space.State) []space.Pending {
-	var out []space.Pending
-	for i := range u.Changes {
-		c := &u.Changes[i]
-		if c.Connector != conn {
-			continue
-		}
-		p := space.Pending{Name: c.Name, Target: c.Target, Before: c.Before, Want: c.After, State: state, Plan: plan}
-		switch c.Op {
-		case engine.AddAccount:
-			p.Name, p.Before, p.Want = space.Account, nil, space.Present
-		case engine.Rename:
-			p.Name = space.Name
-		case engine.SetAccount, engine.SetInitial:
-		case engine.AddAccountRef:
-			p.Before, p.Want = nil, space.Present
-		default:
-			continue
-		}
-		out = append(out, p)
-	}
-	slices.SortFunc(out, comparePending)
-	return out
-}
-
 // Pending returns entries of a connector with changes in one of the states,
 // whole, behind the cursor after (0 begins), and the cursor for the next call;
 // 0 when there are no more.
 func (t *Tx) Pending(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
-	sym, err := t.rows.Known(connector)
-	if err != nil || sym == 0 {
-		return nil, 0, err
-	}
-	var keys []int64
-	for _, st := range states {
-		n := 0
-		var k int64
-		err := t.db.Each([]any{&k}, func() error { keys = append(keys, k); n++; return nil },
-			"SELECT key FROM todo WHERE conn = ? AND state = ? AND key > ? ORDER BY key LIMIT ?", int64(sym), int64(st), after, int64(limit))
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-	slices.Sort(keys)
-	next := int64(0)
-	if len(keys) >= limit {
-		keys = keys[:limit]
-		next = keys[limit-1]
-	}
-	got, err := t.entriesByKey(keys)
+	return t.pendingPage(connector, states, after, limit, t.entriesByKey)
+}
+
+// Outgoing is Pending without the values and references that are there already:
+// what sending takes.
+func (t *Tx) Outgoing(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
+	return t.pendingPage(connector, states, after, limit, t.headsAt)
+}
+
+const (
+	pageEntries = 256   // that a page of pending entries reads at once
+	pageChanges = 10000 // on their way, with which a page ends: large groups have as many each
+)
+
+func (t *Tx) pendingPage(connector string, states []space.State, after int64, limit int, read func([]int64) (map[int64]*space.Entry, error)) ([]*space.Entry, int64, error) {
+	keys, err := t.pendingKeys(connector, states, after, limit)
 	if err != nil {
 		return nil, 0, err
 	}
+	full := len(keys) >= limit
 	var out []*space.Entry
-	for _, k := range keys {
-		if e := got[k]; e != nil {
-			out = append(out, e)
+	changes := 0
+	for len(keys) > 0 && changes < pageChanges {
+		some := keys[:min(len(keys), pageEntries)]
+		keys = keys[len(some):]
+		got, err := read(some)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, k := range some {
+			if e := got[k]; e != nil {
+				out = append(out, e)
+				changes += len(e.Pending)
+			}
+		}
+		after = some[len(some)-1]
+	}
+	if len(keys) == 0 && !full {
+		after = 0
+	}
+	return out, after, nil
+}
+
+// pendingKeys returns the keys of entries with changes in one of the states, in
+// order.
+func (t *Tx) pendingKeys(connector string, states []space.State, after int64, limit int) ([]int64, error) {
+	sym, err := t.rows.Known(connector)
+	if err != nil || sym == 0 {
+		return nil, err
+	}
+	var keys []int64
+	for _, st := range states {
+		var k int64
+		err := t.db.Each([]any{&k}, func() error { keys = append(keys, k); return nil },
+			"SELECT key FROM todo WHERE conn = ? AND state = ? AND key > ? ORDER BY key LIMIT ?", int64(sym), int64(st), after, int64(limit))
+		if err != nil {
+			return nil, err
 		}
 	}
-	return out, next, nil
+	slices.Sort(keys)
+	return keys[:min(len(keys), limit)], nil
 }
 
 // SendNo begins a batch of sending: its number is later than any import that
@@ -232,25 +167,6 @@ func (t *Tx) SendNo() (int64, error) { return t.rows.Take(layout.SentNo, 1) }
 // are: in the state and with the numbers that list says. It is one small
 // commit, and durable.
 func (t *Tx) MarkSent(list []*space.Entry) error { return t.SetPending(list) }
-
-// SetPending replaces what is on its way for the entries by what they say, in
-// answers, confirmations and cancellations. An entry with nothing on its way
-// has no row.
-func (t *Tx) SetPending(list []*space.Entry) error {
-	w := t.Writer(0)
-	for _, e := range list {
-		plan := int64(0)
-		for i := range e.Pending {
-			plan = max(plan, e.Pending[i].Plan)
-		}
-		w.plan = plan
-		if err := w.SetPending(e.ID, e.Pending); err != nil {
-			return err
-		}
-	}
-	t.rows.Touched = true
-	return w.Flush()
-}
 
 // Answer is what became of an account that a system took.
 type Answer struct {

@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
@@ -167,8 +168,8 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 // nobody approved them (ACC-3).
 func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, counted map[engine.Count]int) (map[object.ID][]engine.Change, error) {
 	open := map[object.ID][]engine.Change{}
-	next, chunks := p.Accepted, (p.Units+chunkUnits-1)/chunkUnits
-	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * chunkUnits, Total: p.Units})
+	next, chunks := p.Accepted, (p.Units+units.InChunk-1)/units.InChunk
+	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * units.InChunk, Total: p.Units})
 	var first map[string]bool
 	for next < chunks {
 		err := r.store.Bulk(ctx, func(t *store.Tx) (err error) {
@@ -205,7 +206,7 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, 
 		if err != nil {
 			return nil, err
 		}
-		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(next*chunkUnits, p.Units), Total: p.Units})
+		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(next*units.InChunk, p.Units), Total: p.Units})
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -232,9 +233,6 @@ func (r *Runner) firstPlanned(t *store.Tx) (map[string]bool, error) {
 	}
 	return out, nil
 }
-
-// chunkUnits is how many units a chunk of a stored plan holds.
-const chunkUnits = 256
 
 // chunksAtOnce is how many chunks one transaction accepts, if nobody waits.
 const chunksAtOnce = 32

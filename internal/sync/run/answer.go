@@ -17,17 +17,27 @@ import (
 // errNotSent stands for a call that a session did not come to.
 var errNotSent = errors.New("not sent")
 
-// each calls fn for every pending change that the call carries out.
+// each calls fn for every pending change that the call carries out. They are
+// mostly in the order of the entry's.
 func (c *Call) each(fn func(*space.Pending)) {
+	list := c.Entry.Pending
+	at := 0
 	for _, k := range c.Carries {
-		if p := c.Entry.PendingOf(k.Name, k.Target); p != nil {
+		for at < len(list) && (list[at].Name != k.Name || list[at].Target != k.Target) {
+			at++
+		}
+		if at < len(list) {
+			fn(&list[at])
+			at++
+		} else if p := c.Entry.PendingOf(k.Name, k.Target); p != nil {
 			fn(p)
 		}
 	}
 }
 
-// answer notes what became of a call.
-func (ex *exporting) answer(c *Call, o connector.Outcome) store.Answer {
+// answer notes what became of a call. changed tells whether the account's changes
+// are no longer as they were marked before they were handed over.
+func (ex *exporting) answer(c *Call, o connector.Outcome) (a store.Answer, changed bool) {
 	var refused *connector.Refusal
 	var busy *connector.Busy
 	var unanswered *connector.Unanswered
@@ -36,6 +46,7 @@ func (ex *exporting) answer(c *Call, o connector.Outcome) store.Answer {
 		return ex.done(c, o)
 	case errors.As(o.Err, &unanswered):
 		ex.rep.count("unknown", 1)
+		return store.Answer{}, false
 	case errors.As(o.Err, &busy):
 		c.each(func(p *space.Pending) { p.State = space.Waiting })
 		ex.rep.count("busy", 1)
@@ -45,33 +56,38 @@ func (ex *exporting) answer(c *Call, o connector.Outcome) store.Answer {
 		ex.refused(c, refused.Code, o.Err)
 	default:
 		ex.report(c, "unexpected-error", o.Err)
+		return store.Answer{}, false
 	}
-	return store.Answer{}
+	return store.Answer{}, true
 }
 
 // done notes a call that the system took. What cannot be read back is confirmed
 // by the answer (EXP-8).
-func (ex *exporting) done(c *Call, o connector.Outcome) store.Answer {
+func (ex *exporting) done(c *Call, o connector.Outcome) (a store.Answer, changed bool) {
 	t, _ := ex.desc.Schema.Type(c.Entry.Type)
 	state := space.Sent
 	if ex.desc.Traits.Atomic {
 		state = space.Unknown // it counts once the session is finished
 	}
-	for _, k := range c.Carries {
-		p := c.Entry.PendingOf(k.Name, k.Target)
-		if p == nil {
-			continue
-		}
+	confirmed := false
+	c.each(func(p *space.Pending) {
+		changed = changed || p.State != state || p.Errors > 0 || p.Fault != ""
 		p.State, p.Errors, p.Fault = state, 0, ""
-		if a, ok := t.Attribute(k.Name); ok && a.WriteOnly && state == space.Sent {
-			c.Entry.RemovePending(k.Name, k.Target)
+		at, _ := t.Attribute(p.Name)
+		confirmed = confirmed || at.WriteOnly
+	})
+	if confirmed && state == space.Sent {
+		for _, k := range c.Carries {
+			if at, _ := t.Attribute(k.Name); at.WriteOnly {
+				c.Entry.RemovePending(k.Name, k.Target)
+			}
 		}
 	}
 	ex.rep.count("export-"+c.Change.Verb.String(), 1)
 	if c.Change.Verb == connector.Add {
-		return store.Answer{Entry: c.Entry.ID, Anchor: o.Anchor}
+		a = store.Answer{Entry: c.Entry.ID, Anchor: o.Anchor}
 	}
-	return store.Answer{}
+	return a, changed
 }
 
 func (ex *exporting) refused(c *Call, code problem.Code, err error) {

@@ -27,6 +27,11 @@ const (
 // Stages lists them in order.
 var Stages = []Stage{AddsAndValues, Renames, References, Removals, Deletes}
 
+// stages is a set of stages.
+type stages uint8
+
+func (s stages) has(st Stage) bool { return s&(1<<st) != 0 }
+
 // Call is one change as it is handed to a connector, and the pending changes
 // of the entry that it carries out.
 type Call struct {
@@ -95,6 +100,35 @@ func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
 	case Deletes:
 	}
 	return nil, ""
+}
+
+// stages returns the stages in which the entry may need a call.
+func (s *System) stages(e *space.Entry) stages {
+	out := stages(0)
+	add := func(st Stage) { out |= 1 << st }
+	adding := false
+	for i := range e.Pending {
+		switch p := &e.Pending[i]; {
+		case p.Name == space.Account && len(p.Want) == 0:
+			add(Deletes)
+		case p.Name == space.Account:
+			adding = due(p)
+			add(AddsAndValues)
+		case !due(p):
+		case !p.Target.IsZero() && len(p.Want) > 0:
+			add(References)
+		case !p.Target.IsZero():
+			add(Removals)
+		case p.Name != space.Name:
+			add(AddsAndValues)
+		case !adding: // an account is made with its name
+			add(Renames)
+		}
+	}
+	if adding && len(s.Demand(e.Type)) > 0 {
+		add(References)
+	}
+	return out
 }
 
 func (s *System) at(verb connector.Verb, e *space.Entry) *Call {

@@ -28,7 +28,11 @@ type exporting struct {
 	conn connector.Connector
 	desc connector.Description
 	out  connector.Export
+	sys  *System
+	left stages // in which some account may need a call
 	sent int64
+
+	named []store.Answer // what the system calls new accounts, not written yet
 }
 
 func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
@@ -45,8 +49,16 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 	if err := ex.settle(ctx); err != nil {
 		return err
 	}
+	ex.left = 1 << AddsAndValues // which goes through all accounts, and finds the others
 	for _, stage := range Stages {
-		if err := ex.stage(ctx, stage); err != nil {
+		if !ex.left.has(stage) {
+			continue
+		}
+		err := ex.stage(ctx, stage)
+		if err == nil {
+			err = ex.keepNames(ctx)
+		}
+		if err != nil {
 			ex.out.Abort()
 			return ex.broke(err)
 		}
@@ -82,6 +94,7 @@ func (ex *exporting) open(ctx context.Context) error {
 	if ex.out, err = can.OpenExport(ctx); err != nil {
 		return fail(err)
 	}
+	ex.sys = ex.system()
 	return nil
 }
 
@@ -97,7 +110,7 @@ func (ex *exporting) broke(err error) error {
 
 func (ex *exporting) pending(ctx context.Context, states []space.State, after int64) (list []*space.Entry, next int64, err error) {
 	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		list, next, err = t.Pending(ex.x.Name, states, after, 1000)
+		list, next, err = t.Outgoing(ex.x.Name, states, after, 1000)
 		return err
 	})
 	return list, next, err
@@ -240,10 +253,9 @@ func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error
 	for i, c := range calls {
 		list[i] = c.Entry
 	}
-	sys := &System{Atomic: ex.desc.Traits.Atomic}
 	var left map[object.ID]string
 	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		left, err = t.Beneath(ex.x.Name, list, sys.whereNow)
+		left, err = t.Beneath(ex.x.Name, list, ex.sys.whereNow)
 		return err
 	})
 	if err != nil || len(left) == 0 {
@@ -270,13 +282,15 @@ func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
 
 // calls makes the calls of a stage for a page of entries.
 func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry) ([]*Call, error) {
-	sys, err := ex.system(ctx, list)
-	if err != nil {
-		return nil, err
+	if stage == References || stage == Removals {
+		if err := errors.Join(ex.keepNames(ctx), ex.meet(ctx, list)); err != nil {
+			return nil, err
+		}
 	}
 	var out []*Call
 	for _, e := range list {
-		c, waits := sys.calls(stage, e)
+		ex.left |= ex.sys.stages(e)
+		c, waits := ex.sys.calls(stage, e)
 		if c != nil {
 			out = append(out, c)
 		}
@@ -287,14 +301,14 @@ func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry
 	return out, nil
 }
 
-// system loads how the connected system calls the accounts that the entries
+// meet finds out how the connected system calls the accounts that the entries
 // refer to.
-func (ex *exporting) system(ctx context.Context, list []*space.Entry) (*System, error) {
+func (ex *exporting) meet(ctx context.Context, list []*space.Entry) error {
 	var targets []object.ID
 	for _, e := range list {
 		for i := range e.Pending {
-			if t := e.Pending[i].Target; !t.IsZero() {
-				targets = append(targets, t)
+			if p := &e.Pending[i]; !p.Target.IsZero() && due(p) {
+				targets = append(targets, p.Target)
 			}
 		}
 	}
@@ -303,25 +317,27 @@ func (ex *exporting) system(ctx context.Context, list []*space.Entry) (*System, 
 		names, err = t.AccountsIn(ex.x.Name, targets)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	ex.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return ex.sys.called(names[obj], byDN) }
+	return err
+}
+
+// system returns what is known of the connected system before anybody refers to
+// anybody.
+func (ex *exporting) system() *System {
+	demand := map[string][]string{}
+	for _, t := range ex.desc.Schema.Types {
+		for _, a := range t.Attributes {
+			if a.Required && a.Kind == object.Ref {
+				demand[t.Name] = append(demand[t.Name], a.Name)
+			}
+		}
 	}
-	sys := &System{
+	return &System{
 		Atomic: ex.desc.Traits.Atomic,
 		Type:   func(name string) object.Type { t, _ := ex.desc.Schema.Type(name); return t },
-		Demand: func(typ string) []string {
-			t, _ := ex.desc.Schema.Type(typ)
-			var out []string
-			for _, a := range t.Attributes {
-				if a.Required && a.Kind == object.Ref {
-					out = append(out, a.Name)
-				}
-			}
-			return out
-		},
+		Demand: func(typ string) []string { return demand[typ] },
+		Named:  func(object.ID, bool) (string, bool) { return "", false },
 	}
-	sys.Named = func(obj object.ID, byDN bool) (string, bool) { return sys.called(names[obj], byDN) }
-	return sys, nil
 }
 
 // called is how the system calls an account that it has.
@@ -394,7 +410,6 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 		changes[i] = withSecrets(c.Change)
 	}
 	outcomes, err := ex.sendPatiently(ctx, changes)
-	var named []store.Answer
 	var entries []*space.Entry
 	var apart []*Call
 	for i, c := range calls {
@@ -408,18 +423,36 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 			entries = append(entries, c.Entry)
 			continue
 		}
-		if a := ex.answer(c, o); a.Anchor != "" {
-			named = append(named, a)
+		a, changed := ex.answer(c, o)
+		if a.Anchor != "" {
+			ex.named = append(ex.named, a)
 		}
-		entries = append(entries, c.Entry)
+		if changed {
+			entries = append(entries, c.Entry)
+		}
 	}
 	ex.sent += int64(len(outcomes))
 	ex.r.observe(Event{Step: ex.rep.Step, Phase: "send", Done: ex.sent})
+	var named []store.Answer
+	if !ex.desc.Traits.Atomic || len(ex.named) >= namesAtOnce {
+		named, ex.named = ex.named, nil
+	}
 	err = errors.Join(err, ex.keep(context.WithoutCancel(ctx), unique(entries), named))
 	if err != nil || len(apart) == 0 {
 		return err
 	}
 	return ex.batch(ctx, apart)
+}
+
+// namesAtOnce is how many names that a system gave are written at once where a
+// session counts as a whole: until it is finished, they are of no use to others.
+const namesAtOnce = 10000
+
+// keepNames writes the names that were not written yet.
+func (ex *exporting) keepNames(ctx context.Context) error {
+	named := ex.named
+	ex.named = nil
+	return ex.keep(ctx, nil, named)
 }
 
 // patience bounds how often and how long a busy system is asked again within
@@ -503,16 +536,12 @@ func (ex *exporting) finish(ctx context.Context) error {
 		return nil
 	}
 	for after := int64(0); ; {
-		list, next, err := ex.pending(ctx, []space.State{space.Unknown}, after)
-		if err != nil {
+		err := ex.r.store.Bulk(ctx, func(t *store.Tx) (err error) {
+			after, err = t.SentWhole(ex.x.Name, after)
+			return err
+		})
+		if err != nil || after == 0 {
 			return err
 		}
-		for _, e := range list {
-			setStates(e, space.Unknown, space.Sent)
-		}
-		if err := ex.keep(ctx, list, nil); err != nil || next == 0 {
-			return err
-		}
-		after = next
 	}
 }

@@ -271,7 +271,7 @@ func (r *Runner) ourDeletes(ctx context.Context, conn string) (map[string]int64,
 	out := map[string]int64{}
 	err := r.store.Read(ctx, func(t *store.Tx) error {
 		for after := int64(0); ; {
-			list, next, err := t.Pending(conn, []space.State{space.Sent, space.Unknown}, after, 1000)
+			list, next, err := t.Outgoing(conn, []space.State{space.Sent, space.Unknown}, after, 1000)
 			if err != nil {
 				return err
 			}

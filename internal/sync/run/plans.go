@@ -9,6 +9,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 )
@@ -94,15 +95,15 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 			return err
 		}
 		for len(out) < p.size() {
-			c, err := t.Chunk(x.No, int64(at/chunkUnits))
-			if err != nil || c == nil || at%chunkUnits >= len(c.Units) {
+			c, err := t.Chunk(x.No, int64(at/units.InChunk))
+			if err != nil || c == nil || at%units.InChunk >= len(c.Units) {
 				return err
 			}
 			infos, err := names.unitInfos(c.Units)
 			if err != nil {
 				return err
 			}
-			for _, u := range infos[at%chunkUnits:] {
+			for _, u := range infos[at%units.InChunk:] {
 				at++
 				if u.matches(p.Match) && !left[u.Object.ID] && len(out) < p.size() {
 					u.Key = strconv.Itoa(at)

@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 )
@@ -67,7 +68,7 @@ func (r *Runner) bring(ctx context.Context, from *store.Store, no int64) (int64,
 		return 0, err
 	}
 	for n := int64(0); ; n++ {
-		var c *store.Chunk
+		var c *units.Chunk
 		err := from.Read(ctx, func(t *store.Tx) (err error) {
 			c, err = t.Chunk(no, n)
 			return err

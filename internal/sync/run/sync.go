@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/rules"
 )
@@ -421,7 +422,7 @@ func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo []obje
 // verdicts.
 type batch struct {
 	tally *engine.Tally
-	units []store.Encoded
+	units []units.Encoded
 	err   error
 }
 
@@ -463,7 +464,7 @@ func (d *deciding) batch(ctx context.Context, ids []object.ID) (b batch) {
 	}
 	for _, v := range b.tally.Verdicts {
 		if v.Unit != nil && len(v.Faults) == 0 {
-			b.units = append(b.units, store.Encode(v.Unit))
+			b.units = append(b.units, units.Encode(v.Unit))
 		}
 	}
 	return b

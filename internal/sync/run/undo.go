@@ -8,6 +8,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/space"
 )
@@ -48,7 +49,7 @@ func (r *Runner) Undo(ctx context.Context, no int64, d Decision) (*UndoInfo, err
 	return info, err
 }
 
-func (r *Runner) undoChunk(t *store.Tx, p store.Plan, c *store.Chunk, d Decision, info *UndoInfo) error {
+func (r *Runner) undoChunk(t *store.Tx, p store.Plan, c *units.Chunk, d Decision, info *UndoInfo) error {
 	u := &undoing{r: r, t: t, info: info, names: newNaming(t)}
 	u.view = t.View(r.names())
 	if err := u.view.Load(engine.Needs(c.Units)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
+	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/rules"
@@ -303,7 +304,7 @@ func unborn(t *store.Tx, id object.ID, founder string) (ref, bool) {
 func planned(t *store.Tx, id object.ID) bool {
 	p, err := planOf(t, 0)
 	for no := int64(0); err == nil; no++ {
-		var c *store.Chunk
+		var c *units.Chunk
 		if c, err = t.Chunk(p.No, no); c == nil {
 			return false
 		}

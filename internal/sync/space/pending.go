@@ -3,6 +3,7 @@ package space
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"muster/internal/base/object"
@@ -12,10 +13,16 @@ func comparePending(a, b *Pending) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), a.Target.Compare(b.Target))
 }
 
+// findPending returns where the change of p's attribute and target is, or would
+// be.
+func (e *Entry) findPending(p *Pending) (int, bool) {
+	return sort.Find(len(e.Pending), func(i int) int { return comparePending(p, &e.Pending[i]) })
+}
+
 // PutPending sets a pending change, in the place of an earlier one of the same
 // attribute and target.
 func (e *Entry) PutPending(p Pending) {
-	i, ok := slices.BinarySearchFunc(e.Pending, &p, func(a Pending, b *Pending) int { return comparePending(&a, b) })
+	i, ok := e.findPending(&p)
 	if ok {
 		e.Pending[i] = p
 		return

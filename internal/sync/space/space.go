@@ -106,12 +106,11 @@ var Present = object.Values{object.Boolean(true)}
 // PendingOf returns the pending change of the named attribute (and reference
 // target), nil if there is none.
 func (e *Entry) PendingOf(name string, target object.ID) *Pending {
-	for i := range e.Pending {
-		if p := &e.Pending[i]; p.Name == name && p.Target == target {
-			return p
-		}
+	i, ok := e.findPending(&Pending{Name: name, Target: target})
+	if !ok {
+		return nil
 	}
-	return nil
+	return &e.Pending[i]
 }
 
 // Top returns the value that the attribute will have once everything accepted
