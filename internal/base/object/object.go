@@ -65,6 +65,7 @@ type Record struct {
 	Anchor string
 	DN     string
 	Attrs  Attrs
+	Print  uint64 // a hash of all that the record was made of, where its receiver compares by it; 0: none
 }
 
 // Schema is what a connected system, or the metaverse, can hold.

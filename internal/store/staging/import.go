@@ -52,6 +52,7 @@ type Import struct {
 	index layout.Indexes
 	next  uint32 // the next place
 
+	known known
 	ids   *idTable
 	dns   *idTable // nil in flat systems
 	cells cells
@@ -261,7 +262,7 @@ func (m *Import) put(rec *object.Record) error {
 			at = m.adopt(id, there)
 		}
 	}
-	if at != 0 && *m.cells.state(at)&cellSeen != 0 {
+	if at != 0 && (*m.cells.state(at)&cellSeen != 0 || m.known.isSame(at)) {
 		if m.refute(at) {
 			return &DuplicateError{Anchor: rec.Anchor}
 		}
@@ -271,7 +272,10 @@ func (m *Import) put(rec *object.Record) error {
 	if err != nil {
 		return err
 	}
-	hash := max(xxhash.Sum64(m.scratch), 2) // 0 is not shown, 1 is not known
+	hash := printOf(rec.Print)
+	if rec.Print == 0 {
+		hash = printOf(xxhash.Sum64(m.scratch))
+	}
 	ti.rows++
 	m.stats.Shown++
 	if at != 0 && *m.cells.hash(at) == hash {

@@ -50,6 +50,9 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	if err := m.takeSame(); err != nil {
+		return Stats{}, err
+	}
 	if err := m.takeBack(); err != nil {
 		return Stats{}, err
 	}

@@ -3,6 +3,7 @@ package staging
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"muster/internal/base/object"
 	"muster/internal/store/layout"
@@ -13,6 +14,7 @@ import (
 type idTable struct {
 	slots []idSlot
 	n     int
+	under *idTable // what was loaded, which is read only
 }
 
 type idSlot struct {
@@ -33,6 +35,9 @@ func (x *idTable) home(id *[16]byte) int {
 func (x *idTable) find(id *[16]byte) uint32 {
 	for i := x.home(id); ; {
 		s := &x.slots[i]
+		if s.at == 0 && x.under != nil {
+			return x.under.find(id)
+		}
 		if s.at == 0 || s.id == *id {
 			return s.at
 		}
@@ -107,6 +112,26 @@ func (c *cells) state(at uint32) *uint8 { return &c.page(at).state[at&4095] }
 
 // loadAll reads what is known of all entries of the connector.
 func (m *Import) loadAll(t *layout.Tx) error {
+	if err := m.loadTables(t); err != nil {
+		return err
+	}
+	m.known = known{ids: m.ids, types: map[string]*sameType{}}
+	for half := range m.cells.pages {
+		m.known.cells.pages[half] = slices.Clone(m.cells.pages[half])
+		for _, p := range m.known.cells.pages[half] {
+			same := (*[4096]bool)(nil)
+			if p != nil {
+				same = new([4096]bool)
+			}
+			m.known.same[half] = append(m.known.same[half], same)
+		}
+	}
+	m.ids = newIDTable(1 << 10)
+	m.ids.under = m.known.ids
+	return nil
+}
+
+func (m *Import) loadTables(t *layout.Tx) error {
 	m.ids = newIDTable(int(m.conn.NextKey&^(int64(m.conn.Sym)<<layout.KeyBits) + m.conn.NextMade&(layout.Planned-1)))
 	lo, hi := layout.BE64(nil, int64(m.conn.Sym)<<layout.KeyBits), layout.BE64(nil, int64(m.conn.Sym+1)<<layout.KeyBits)
 	err := t.Sets.Scan(layout.RowHashes, lo, hi, func(rec []byte) bool {

@@ -15,7 +15,7 @@ import (
 func (m *Import) Twice(anchor string) bool {
 	id := space.EntryID(m.name, anchor)
 	at := m.ids.find((*[16]byte)(&id))
-	return at == 0 || *m.cells.state(at)&cellSeen == 0 || m.refute(at)
+	return at == 0 || *m.cells.state(at)&cellSeen == 0 && !m.known.isSame(at) || m.refute(at)
 }
 
 func (m *Import) refute(at uint32) (first bool) {

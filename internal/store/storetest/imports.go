@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
+
 	"muster/internal/base/object"
 	"muster/internal/store"
 	"muster/internal/store/staging"
@@ -311,13 +313,22 @@ func testImportHistories(t *testing.T, fresh func(testing.TB) string) {
 				}
 			}
 			if full {
+				glimpses := rnd.IntN(3) > 0
 				for n, r := range world {
 					known[n] = true
+					if glimpses && same(m, &r) {
+						continue
+					}
 					check(t, m.Put(r))
 				}
 			}
-			_, err := m.Finish("", true)
+			st, err := m.Finish("", true)
 			check(t, err)
+			if full {
+				equal(t, "shown", st.Shown, int64(len(world)))
+				equal(t, "rows", st.Types["user"].Rows, int64(len(world)))
+				equal(t, "names", st.Types["user"].Present["name"], int64(len(world)))
+			}
 			_, err = s.Release(context.Background(), "hr")
 			check(t, err)
 			compareWorld(t, fmt.Sprintf("seed %d step %d full %v was %d", seed, step, full, before), all(t, s, "hr"), world, known)
@@ -326,6 +337,50 @@ func testImportHistories(t *testing.T, fresh func(testing.TB) string) {
 			}
 		}
 	}
+}
+
+// testSameTwice tells an anchor again that was told to be the same: none of it
+// counts, and what was known stays (ERR-18).
+func testSameTwice(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	ada, bo := person("1", str("name", "Ada")), person("2", str("name", "Bo"))
+	for _, print := range []bool{false, true} {
+		m := begin(t, s, "hr", true)
+		for _, r := range []*object.Record{&ada, &bo} {
+			equal(t, "known by its print", same(m, r), print)
+			if !print {
+				check(t, m.Put(*r))
+			}
+		}
+		if print {
+			again := person("1", str("name", "Eve"))
+			var dup *staging.DuplicateError
+			if err := m.Put(again); !errors.As(err, &dup) {
+				t.Errorf("told whole after it was the same: %v", err)
+			}
+			equal(t, "the second time is news", m.Twice("2"), true)
+			equal(t, "the third time is news", m.Twice("2"), false)
+		}
+		st, err := m.Finish("", !print)
+		check(t, err)
+		equal(t, "shown", st.Shown, map[bool]int64{false: 2, true: 0}[print])
+		_, err = s.Release(context.Background(), "hr")
+		check(t, err)
+	}
+	got := all(t, s, "hr")
+	equal(t, "name", got["1"].Image.Get("name").String(), "Ada")
+	equal(t, "is there", got["1"].Missing.IsZero() && got["2"].Missing.IsZero(), true)
+}
+
+// same asks as a connector does that knows a print before it reads a record.
+func same(m *staging.Import, r *object.Record) bool {
+	attrs := []string{"boss", "many", "name"}
+	has := make([]bool, len(attrs))
+	for i, name := range attrs {
+		has[i] = r.Attrs.Has(name)
+	}
+	r.Print = xxhash.Sum64String(fmt.Sprint(r.Attrs))
+	return m.Same(r.Type, r.Anchor, r.Print, attrs, has)
 }
 
 func compareWorld(t *testing.T, when string, got map[string]*space.Entry, world map[string]object.Record, known map[string]bool) {

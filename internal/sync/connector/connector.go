@@ -99,6 +99,20 @@ type Scope struct {
 	// Refused receives an object that could not be read. When it is nil the
 	// import ends with that refusal as its error.
 	Refused func(*Refusal) error
+	// Same, if it is not nil, reports that an object was told by an earlier
+	// import with the same print: it counts as told, and the connector leaves it
+	// out. A record that is told then carries its Print. Only connectors that
+	// know a print long before a record ask for it, each object once.
+	Same func(*Glimpse) bool
+}
+
+// Glimpse is what is known of an object before it is read whole. The receiver
+// keeps nothing of it.
+type Glimpse struct {
+	Type, Anchor string
+	Print        uint64   // a hash of all that the record would be made of, the settings too
+	Attrs        []string // the attributes of the type
+	Has          []bool   // which of them have a value
 }
 
 // Wants reports that objects of the type are in scope.

@@ -124,10 +124,21 @@ func (t *taker) end() error {
 	return err
 }
 
+// same reports that an object is as it was told last, so that it need not be read.
+func (im *importing) same(g *connector.Glimpse) bool {
+	if !im.imp.Same(g.Type, g.Anchor, g.Print, g.Attrs, g.Has) {
+		return false
+	}
+	im.progress()
+	return true
+}
+
 // readAll imports everything.
 func (im *importing) readAll(ctx context.Context) (connector.Mark, error) {
 	t := newTaker(im.imp)
-	mark, err := im.conn.Import(ctx, im.scope(t.again), func(rec object.Record) error {
+	scope := im.scope(t.again)
+	scope.Same = im.same
+	mark, err := im.conn.Import(ctx, scope, func(rec object.Record) error {
 		im.progress()
 		return t.put(rec)
 	})

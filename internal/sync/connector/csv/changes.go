@@ -56,7 +56,12 @@ func (im *importer) tellChanges(emit func(connector.Delta) error) (fingerprint, 
 	if err := im.open(d.Path, d.Format, d.Change); err != nil {
 		return fingerprint{}, err
 	}
-	err := im.each(func(typ, anchor, whole string) error {
+	err := im.each(func(typ string) error {
+		whole := string(im.main.rows.text)
+		anchor, err := im.shape.anchorOf(im.main.rows, whole)
+		if err != nil {
+			return im.refuse("", err)
+		}
 		change, err := im.change(typ, anchor, whole)
 		if err != nil {
 			return im.refuseObject(anchor, err)

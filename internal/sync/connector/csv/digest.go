@@ -73,19 +73,19 @@ func (d *digests) grow() {
 // put aside.
 type distinct struct {
 	*digests
-	last   string
+	last   []byte
 	aside  [][]digest
 	sorted bool
 }
 
 func newDistinct() *distinct { return &distinct{digests: newDigests(), sorted: true} }
 
-// isNew reports that text did not come before.
+// isNew reports that text did not come before. It keeps nothing of it.
 func (d *distinct) isNew(text string) bool {
 	key := d.of(text)
 	if d.sorted {
-		if text > d.last {
-			d.last = text
+		if text > string(d.last) {
+			d.last = append(d.last[:0], text...)
 			d.putAside(key)
 			return true
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
@@ -51,6 +52,8 @@ type importer struct {
 	wanted  map[string][]column // by type
 	members []*edges            // as File.Members; nil where nobody wants them
 	slab    slab
+	looks   map[string]*look // by type
+	print   []byte           // memory for glimpse
 }
 
 func (im *importer) close() {
@@ -117,8 +120,8 @@ func (im *importer) open(path string, f Format, change string) (err error) {
 	return nil
 }
 
-// each calls f for each row that can be read.
-func (im *importer) each(f func(typ, anchor, whole string) error) error {
+// each calls f for each row that can be read, with the type of its object.
+func (im *importer) each(f func(typ string) error) error {
 	r := im.main.rows
 	for {
 		if err := im.ctx.Err(); err != nil {
@@ -139,7 +142,7 @@ func (im *importer) each(f func(typ, anchor, whole string) error) error {
 	}
 }
 
-func (im *importer) row(r *rows, f func(typ, anchor, whole string) error) error {
+func (im *importer) row(r *rows, f func(typ string) error) error {
 	if len(r.fields) != len(im.shape.names) {
 		return im.refuseRow(&rowError{
 			line: r.line, text: fmt.Sprintf("the row has %d fields, the header %d", len(r.fields), len(im.shape.names)),
@@ -153,23 +156,39 @@ func (im *importer) row(r *rows, f func(typ, anchor, whole string) error) error 
 	if _, ok := im.wanted[typ]; !ok {
 		return nil
 	}
-	whole := string(r.text)
-	anchor, err := im.shape.anchorOf(r, whole)
+	return f(typ)
+}
+
+// tell tells the current row of a full file, unless it is known to be the same.
+func (im *importer) tell(typ string) error {
+	r := im.main.rows
+	anchor, err := im.shape.anchorOf(r, unsafe.String(unsafe.SliceData(r.text), len(r.text))) // until the row is known to be needed
 	if err != nil {
 		return im.refuse("", err)
 	}
-	return f(typ, anchor, whole)
-}
-
-// tell tells the current row of a full file.
-func (im *importer) tell(typ, anchor, whole string) error {
 	if !im.anchors.isNew(anchor) {
-		return im.refuse(anchor, refusal(connector.DuplicateObject, "another row has the same anchor"))
+		return im.refuse(strings.Clone(anchor), refusal(connector.DuplicateObject, "another row has the same anchor"))
+	}
+	var print uint64
+	if im.scope.Same != nil {
+		g, err := im.glimpse(typ, anchor)
+		if err != nil {
+			return err
+		}
+		if im.scope.Same(g) {
+			return nil
+		}
+		print = g.Print
+	}
+	whole := string(r.text)
+	if anchor, err = im.shape.anchorOf(r, whole); err != nil {
+		return im.refuse("", err)
 	}
 	rec, err := im.record(typ, anchor, whole)
 	if err != nil {
 		return im.refuseObject(anchor, err)
 	}
+	rec.Print = print
 	return im.emit(rec)
 }
 

@@ -33,6 +33,7 @@ type rows struct {
 	text   []byte
 	fields []span
 	joined []byte // text of rows with quotes
+	merged bool   // text is joined: fields stand in it without their delimiters
 }
 
 type span struct{ from, to int32 }
@@ -151,7 +152,7 @@ func (r *rows) fill() error {
 // split splits a line in place, quoted fields too as long as they end in the
 // line and have no quotes inside. False means that it could not.
 func (r *rows) split(line []byte) bool {
-	r.text = line
+	r.text, r.merged = line, false
 	r.fields = r.fields[:0]
 	quotes := bytes.IndexByte(line, '"') >= 0
 	for from := 0; ; {
@@ -187,7 +188,7 @@ func (r *rows) split(line []byte) bool {
 // splitQuoted splits a line with doubled quotes, reading on where a quoted
 // field goes over several lines.
 func (r *rows) splitQuoted(line []byte) error {
-	r.joined, r.fields = r.joined[:0], r.fields[:0]
+	r.joined, r.fields, r.merged = r.joined[:0], r.fields[:0], true
 	whole := line
 	for {
 		from := len(r.joined)
