@@ -25,11 +25,12 @@ func onPostgres(t *testing.T, dsn string) string {
 func TestServersShareSchedules(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.Postgres(t)
-	clock := before(4 * time.Second)
+	c := before(2 * time.Second)
 	one, two := onPostgres(t, dsn), onPostgres(t, dsn)
-	a, b := serve(t, ServeOptions{Dir: one, Now: clock}), serve(t, ServeOptions{Dir: two, Now: clock})
+	a, b := serve(t, ServeOptions{Dir: one, Now: c.now}), serve(t, ServeOptions{Dir: two, Now: c.now})
+	c.run()
 	a.runs(t, one, 1)
-	for clock().Before(time.Date(2027, 6, 1, 8, 0, 10, 0, time.UTC)) { // the other has had its chance
+	for c.now().Before(time.Date(2027, 6, 1, 8, 0, 10, 0, time.UTC)) { // the other has had its chance
 		time.Sleep(100 * time.Millisecond)
 	}
 	if got := b.runs(t, two, 1); len(got) != 1 {
@@ -47,7 +48,7 @@ func TestConnectorIsBusyInAnotherProcess(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.Postgres(t)
 	dir := onPostgres(t, dsn)
-	s := serve(t, ServeOptions{Dir: dir, Now: before(time.Hour)})
+	s := serve(t, ServeOptions{Dir: dir, Now: before(time.Hour).now})
 	other, err := store.Open(t.Context(), dsn, store.Options{})
 	if err != nil {
 		t.Fatal(err)
