@@ -102,6 +102,9 @@ func (c *cli) decisionCommand(d *decision) *cobra.Command {
 			if sel.Object == "" && sel.Cause == "" && !all {
 				return usage("plan "+d.use+" must know what it is about", "name an object, a cause with --cause, or --all for everything")
 			}
+			if d.until != nil && *d.until == "" {
+				return usage("plan "+d.use+" must know until when", "say it with --until: a day, a time, or a length such as 30d")
+			}
 			return c.with(ctx, func(s *app.Session) error { return c.decide(ctx, s, d, sel, because) })
 		}),
 	}
@@ -120,7 +123,6 @@ func (c *cli) decisionCommand(d *decision) *cobra.Command {
 	}
 	if d.until != nil {
 		f.StringVar(d.until, "until", "", "a `TIME`: 2027-04-01, 2027-04-01T08:00:00Z, or a length such as 30d")
-		_ = cmd.MarkFlagRequired("until")
 	}
 	return cmd
 }

@@ -110,6 +110,17 @@ func codeOfStep(s *run.StepReport) int {
 	}
 }
 
+// codeOfUnits is the exit code of a preview of one object.
+func codeOfUnits(units, waits []run.UnitInfo) int {
+	switch {
+	case len(waits) > 0:
+		return codePartly
+	case len(units) > 0:
+		return codeWould
+	}
+	return codeDone
+}
+
 // codeOfPreview is the exit code of a preview: whether anything would change,
 // and whether guards would hold some of it.
 func codeOfPreview(s *run.StepReport) int {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +40,7 @@ The exit code is 0 if nothing would change, 4 if something would, 3 if guards wo
 			if len(rest) > 0 {
 				return usage("there is no command plan "+args[0], "see: muster help plan; an object with blanks is written in quotes")
 			}
-			o.Object, o.Preview = object, true
+			page.Object, o.Preview = object, true
 			return c.with(ctx, func(s *app.Session) error {
 				if rules != "" {
 					rep, err := s.Impact(ctx, rules, o)
@@ -94,7 +96,19 @@ func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport
 		}
 		out.Units = shaped(units)
 	}
+	if page.Object != "" && len(units)+len(waits) == 0 {
+		if _, err := s.Show(ctx, page.Object, time.Time{}); err != nil {
+			return err
+		}
+	}
+	if page.Object != "" && slices.Contains([]int{codeDone, codePartly, codeWould}, c.code) {
+		c.code = codeOfUnits(units, waits)
+	}
 	return c.give(out, func(p *text.Printer) {
+		if page.Object != "" {
+			p.OneObject(page.Object, units, waits)
+			return
+		}
 		p.Notes(rep)
 		if out.Plan == nil {
 			p.Empty("nothing would change", "")

@@ -52,8 +52,22 @@ an id, or the beginning of a name that only one object has.`,
 	root.SetErr(c.errs)
 	root.SetIn(c.in)
 	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Run, cmd.RunE = nil, helpOn
+		}
+	}
 	root.InitDefaultCompletionCmd()
 	return root
+}
+
+// helpOn shows the help page of the command that the words name.
+func helpOn(cmd *cobra.Command, words []string) error {
+	found, rest, err := cmd.Root().Find(words)
+	if err != nil || found == nil || len(rest) > 0 {
+		return usage("there is no command "+strings.Join(words, " "), "list them with: muster help")
+	}
+	return found.Help()
 }
 
 func (c *cli) globals(f *pflag.FlagSet) {
@@ -128,16 +142,30 @@ func arguments(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		_, form, _ := strings.Cut(cmd.Use, " ")
 		switch {
-		case len(args) < least && least == 1 && most == 1:
-			form, _, _ = strings.Cut(form, " ")
-			return usage(nameOf(cmd)+" needs a "+form, "write it as: muster "+usageLine(cmd))
+		case len(args) < least && len(args) == 0:
+			return usage(nameOf(cmd)+" needs "+wanted(form, least, 0), "write it as: muster "+usageLine(cmd))
 		case len(args) < least:
-			return usage(nameOf(cmd)+" needs more than that", "write it as: muster "+usageLine(cmd))
+			return usage(nameOf(cmd)+" needs "+wanted(form, least, len(args))+" too", "write it as: muster "+usageLine(cmd))
 		case most >= 0 && len(args) > most:
 			return usage(nameOf(cmd)+" does not know what to do with "+strings.Join(args[most:], " "), "write it as: muster "+usageLine(cmd)+"; put what has blanks in quotes")
 		}
 		return nil
 	}
+}
+
+// wanted names the arguments that are missing: those of the form, up to the
+// least number, behind those that are there.
+func wanted(form string, least, there int) string {
+	words := strings.Fields(form)
+	list := words[min(there, len(words)):min(least, len(words))]
+	for i, w := range list {
+		article := "a "
+		if strings.ContainsRune("AEIO", rune(w[0])) {
+			article = "an "
+		}
+		list[i] = article + w
+	}
+	return strings.Join(list, " and ")
 }
 
 // usageLine is how a command is written, without "muster".

@@ -102,6 +102,19 @@ func (p *Printer) Units(list []run.UnitInfo) {
 	}
 }
 
+// OneObject writes what a preview would do to one object.
+func (p *Printer) OneObject(name string, units, waits []run.UnitInfo) {
+	p.Units(units)
+	if len(waits) > 0 {
+		p.Line("%s", p.Waits("this would wait for people:"))
+		p.Units(waits)
+	}
+	if len(units)+len(waits) == 0 {
+		p.Line("nothing would change for %s", term.Clean(name))
+	}
+	p.Line("%s", p.Faint("nothing was accepted"))
+}
+
 // Unit writes one unit. Changes that wait have the reason in brackets.
 func (p *Printer) Unit(u *run.UnitInfo) {
 	head := term.Clean(u.Object.String())

@@ -49,7 +49,7 @@ func (c *Client) Sync(ctx context.Context, o run.SyncOptions) (*run.StepReport, 
 // server checks and decides with. o.Rules is not looked at.
 func (c *Client) SyncWith(ctx context.Context, o run.SyncOptions, files map[string]string) (*run.StepReport, error) {
 	return post[*run.StepReport](ctx, c, "sync", syncBody{
-		Full: o.Full, Preview: o.Preview, Accept: acceptWords[o.Accept], Object: o.Object, Release: o.Release, Rules: files,
+		Full: o.Full, Preview: o.Preview, Accept: acceptWords[o.Accept], Release: o.Release, Rules: files,
 	})
 }
 
@@ -193,6 +193,9 @@ func query(p run.Page) url.Values {
 	}
 	if p.Match != "" {
 		q.Set("match", p.Match)
+	}
+	if p.Object != "" {
+		q.Set("object", p.Object)
 	}
 	return q
 }

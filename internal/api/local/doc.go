@@ -70,7 +70,6 @@ type (
 		Full    bool              `json:"full,omitempty"`
 		Preview bool              `json:"preview,omitempty"`
 		Accept  string            `json:"accept,omitempty"` // "unheld" or "approved"
-		Object  string            `json:"object,omitempty"`
 		Release string            `json:"release,omitempty"`
 		Rules   map[string]string `json:"rules,omitempty"` // the files of another configuration
 	}

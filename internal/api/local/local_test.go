@@ -181,11 +181,11 @@ func TestClientIsTheSameDesk(t *testing.T) {
 	t.Parallel()
 	f, client := serve(t)
 	sel, who := run.Selection{Plan: 7, Object: "person hr/1001", Target: "dir.fax", Cause: "guard blanks"}, run.Decision{By: Account(), Because: "so"}
-	page, ctx := run.Page{After: "a b&c", Size: 5, Match: "fäx"}, context.Background()
+	page, ctx := run.Page{After: "a b&c", Size: 5, Match: "fäx", Object: "person hr/1"}, context.Background()
 	calls := map[string]func(d run.Desk) (any, error){
 		"import": func(d run.Desk) (any, error) { return d.Import(ctx, "hr", true) },
 		"sync": func(d run.Desk) (any, error) {
-			return d.Sync(ctx, run.SyncOptions{Full: true, Accept: run.Approved, Object: "x", Release: "hr"})
+			return d.Sync(ctx, run.SyncOptions{Full: true, Accept: run.Approved, Release: "hr"})
 		},
 		"export":     func(d run.Desk) (any, error) { return d.Export(ctx, "dir") },
 		"run":        func(d run.Desk) (any, error) { return d.Run(ctx, "nightly") },

@@ -112,7 +112,7 @@ func synchronize(c *call) (any, error) {
 	if err := c.read(&b); err != nil {
 		return nil, err
 	}
-	o := run.SyncOptions{Full: b.Full, Preview: b.Preview, Object: b.Object, Release: b.Release}
+	o := run.SyncOptions{Full: b.Full, Preview: b.Preview, Release: b.Release}
 	switch b.Accept {
 	case "", acceptWords[run.Unheld]:
 	case acceptWords[run.Approved]:
@@ -195,7 +195,7 @@ func paged[T any](c *call, list func(context.Context, run.Page) ([]T, error)) (a
 }
 
 func pageOf(q url.Values) (run.Page, error) {
-	p := run.Page{After: q.Get("after"), Match: q.Get("match")}
+	p := run.Page{After: q.Get("after"), Match: q.Get("match"), Object: q.Get("object")}
 	if text := q.Get("size"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {

@@ -40,7 +40,7 @@ func imports(t *layout.Tx, conn string, state int64, n int) ([]Stats, error) {
 }
 
 // ErrNothingToRelease says that a connector has no finished import that waits.
-var ErrNothingToRelease = errors.New("no finished import waits to be released; run an import first")
+var ErrNothingToRelease = errors.New("no import waits to be released")
 
 // Release makes the connector's finished import visible, in one transaction of
 // a few rows. Fold then moves its changes into the entries' rows.

@@ -60,6 +60,7 @@ type compiler struct {
 	set      *Set
 	schema   map[string]object.Schema
 	mv       map[string]*object.Type
+	source   string   // the connector whose entries the rule under way reads
 	canon    []string // checked forms of expressions, for the version
 	problems problem.List
 }
@@ -214,6 +215,9 @@ func (c *compiler) only(s *config.Section, direction string, fields ...string) {
 func (c *compiler) expr(e config.Expr, scope *expr.Scope, want expr.Type) (Expr, *expr.Program) {
 	p, problems := expr.Compile(e.Text, scope, want, problem.Position{Line: 1, Column: 1})
 	for _, x := range problems {
+		if x.Code == expr.UnknownName && x.Fix == "" && c.source != "" && scope.Attr != nil {
+			x.Fix = "what " + c.source + " can hold is read with: muster schema " + c.source
+		}
 		c.add(e.Locate(x))
 	}
 	if p == nil {

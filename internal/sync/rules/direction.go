@@ -24,6 +24,8 @@ func (c *compiler) inbound(s *config.Section, from, to config.Value) {
 		return
 	}
 	conn, typ, _ := strings.Cut(from.Text(), "/")
+	c.source = conn
+	defer func() { c.source = "" }()
 	r := &Inbound{Name: s.Name, Where: s.Where().String(), Connector: conn, From: typ, To: ot.Name, Project: s.Bool("project")}
 	r.Scope = c.condition(s.Block, "scope", &expr.Scope{Context: expr.ScopeFilter, Attr: &et})
 	for _, b := range s.Subs("join") {

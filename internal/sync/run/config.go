@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"muster/internal/base/config"
 	"muster/internal/base/object"
@@ -73,7 +74,10 @@ func suggestion(word string, names []string) string {
 	if len(names) == 0 {
 		return "the configuration has none"
 	}
-	return fmt.Sprintf("there are %v", names)
+	if len(names) == 1 {
+		return "there is only " + names[0]
+	}
+	return "there are " + strings.Join(names, ", ")
 }
 
 // Open connects to the connector's system.

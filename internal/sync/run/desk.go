@@ -43,7 +43,6 @@ type SyncOptions struct {
 	Full    bool
 	Preview bool   // decide and store the plan, accept nothing
 	Accept  Accept // of what is not held
-	Object  string // preview one object only: as ParseRef reads it
 	Release string // preview as if this connector's held import had been released
 	// Rules, when set, are decided with in place of those in force: the impact
 	// of a change of rules. Only a preview may set them.
@@ -65,6 +64,9 @@ type Page struct {
 	After string // where the last page ended (its last item's Key); "" begins
 	Size  int    // 0: 100
 	Match string // only items whose object, change or cause contains this
+	// Object asks for the units of one object: "person hr/1002", "hr/1002", an
+	// id, or the beginning of a name that only one object has.
+	Object string
 }
 
 // PlanInfo is a plan as people see it in a list.

@@ -339,6 +339,9 @@ func (r *Runner) Release(ctx context.Context, name, by, because string) error {
 	if wrong != nil {
 		return wrong
 	}
+	if err := r.isHeld(ctx, name); err != nil {
+		return err
+	}
 	rep := &StepReport{Step: Step{Do: Import, Connector: name}, Started: r.now(), Result: Success, Message: "released by " + by + reason(because)}
 	if err := r.release(ctx, x, rep); err != nil {
 		return err
@@ -346,11 +349,25 @@ func (r *Runner) Release(ctx context.Context, name, by, because string) error {
 	return r.record(ctx, &Report{By: by, Started: rep.Started, Steps: []StepReport{*rep}})
 }
 
+// isHeld says what is wrong when no import of the connector waits for a decision.
+func (r *Runner) isHeld(ctx context.Context, name string) error {
+	return r.store.Read(ctx, func(t *store.Tx) error {
+		_, ok, err := t.Unreleased(name)
+		if err == nil && !ok {
+			return &problem.Problem{Code: "nothing-held", Object: "connector " + name, Message: "no import of it is held, so there is nothing to decide", Fix: "see what waits with: muster status"}
+		}
+		return err
+	})
+}
+
 // Discard forgets an import that waits for release. The connector is imported
 // in full the next time, because what changed since is no longer known.
 func (r *Runner) Discard(ctx context.Context, name, by, because string) error {
 	if _, wrong := r.cfg.Connector(name); wrong != nil {
 		return wrong
+	}
+	if err := r.isHeld(ctx, name); err != nil {
+		return err
 	}
 	if err := r.store.DiscardImport(ctx, name); err != nil {
 		return err

@@ -348,7 +348,7 @@ func (r *Runner) Lift(ctx context.Context, s Selection, d Decision) (int, error)
 			return err
 		}
 		if len(list) == 0 {
-			return none(s)
+			return &problem.Problem{Code: "nothing-selected", Message: "no hold fits the selection", Fix: "see what is held with: muster plan holds"}
 		}
 		n = len(list)
 		waits, err := r.pick(t, s)

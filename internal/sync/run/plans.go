@@ -94,6 +94,7 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 		if err != nil {
 			return err
 		}
+		only := r.idsOf(t, p.Object)
 		for len(out) < p.size() {
 			c, err := t.Chunk(x.No, int64(at/units.InChunk))
 			if err != nil || c == nil || at%units.InChunk >= len(c.Units) {
@@ -105,7 +106,7 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 			}
 			for _, u := range infos[at%units.InChunk:] {
 				at++
-				if u.matches(p.Match) && !left[u.Object.ID] && len(out) < p.size() {
+				if u.matches(p.Match) && (p.Object == "" || only[u.Object.ID]) && !left[u.Object.ID] && len(out) < p.size() {
 					u.Key = strconv.Itoa(at)
 					out = append(out, u)
 				}

@@ -287,6 +287,19 @@ func (r *Runner) find(t *store.Tx, text string) (ref, error) {
 	return r.byName(t, text)
 }
 
+// idsOf returns the ids that the text can mean, of objects that are there or that
+// a plan would have born.
+func (r *Runner) idsOf(t *store.Tx, text string) map[string]bool {
+	if x, err := r.find(t, text); err == nil {
+		return map[string]bool{x.id.String(): true}
+	}
+	if _, after, ok := strings.Cut(text, " "); ok {
+		text = after
+	}
+	conn, anchor, _ := strings.Cut(text, "/")
+	return map[string]bool{metaverse.NewObjectID(conn, anchor, 0).String(): true}
+}
+
 // unborn finds an object that is not there because its birth is held, or was
 // only planned.
 func unborn(t *store.Tx, id object.ID, founder string) (ref, bool) {
