@@ -6,7 +6,7 @@
 # of the system is used or started. This script only sees to it that the
 # programs are there, and installs them on Debian and its relatives.
 #
-#   MUSTER_LONG=1          many more random histories
+#   MUSTER_LONG=1          many more random histories, and a kill at every statement
 #   MUSTER_RACE="PKG ..."  afterwards, these packages under the race detector
 #                          (which alone of all needs a C compiler)
 set -euo pipefail

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		os.Exit(victim(text))
 	}
 	code := m.Run()
-	if err := servers.stop(); err != nil {
+	if err := errors.Join(servers.stop(), os.RemoveAll(builtIn())); err != nil {
 		fmt.Fprintln(os.Stderr, "crashtest:", err)
 		code = 1
 	}

@@ -48,26 +48,6 @@ func TestOneOwner(t *testing.T) {
 	s.Close()
 }
 
-// TestCommitsSurvivePowerLoss reads what the writer's connection was told.
-func TestCommitsSurvivePowerLoss(t *testing.T) {
-	s := openTest(t)
-	err := s.People(t.Context(), func(tx *Tx) error {
-		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "page_size": "16384"} {
-			var got string
-			if _, err := tx.db.One([]any{&got}, "PRAGMA "+pragma); err != nil {
-				return err
-			}
-			if got != want {
-				t.Errorf("%s is %s, want %s", pragma, got, want)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestPeopleGoFirst(t *testing.T) {
 	s := openTest(t)
 	var mu sync.Mutex

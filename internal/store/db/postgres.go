@@ -54,8 +54,15 @@ func (e *pgEngine) begin(write bool) []string {
 
 type pgSession struct{ conn *pgx.Conn }
 
-func (e *pgEngine) open(ctx context.Context, _ bool) (session, error) {
+// durable makes commits wait for the disk, where the database was told that
+// they need not: what is marked as sent must be known after a power loss.
+const durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+
+func (e *pgEngine) open(ctx context.Context, write bool) (session, error) {
 	conn, err := pgx.ConnectConfig(ctx, e.cfg.Copy())
+	if err == nil && write {
+		_, err = conn.Exec(ctx, durable)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the database cannot be reached: %w", err)
 	}
