@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"cmp"
 	"slices"
 
 	"muster/internal/base/object"
@@ -54,11 +55,11 @@ func (m *Import) Change(d Delta) error {
 	if len(m.queue) < deltaBatch {
 		return nil
 	}
-	return m.drain()
+	return m.Drain()
 }
 
-// drain looks up and takes the changes that wait.
-func (m *Import) drain() error {
+// Drain takes the changes that wait to be looked up together.
+func (m *Import) Drain() error {
 	for len(m.queue) > 0 {
 		some := m.queue[:apart(m.queue)]
 		n := len(some)
@@ -197,7 +198,13 @@ func (m *Import) take(d *Delta) error {
 		return m.put(&d.Record)
 	}
 	at := m.placeOfRecord(&d.Record)
-	if at == 0 {
+	switch {
+	case d.Op == Merge && (at == 0 || *m.cells.hash(at) == 0): // never shown, or gone
+		if m.opts.Unknown != nil {
+			m.opts.Unknown(cmp.Or(d.Record.Anchor, d.Record.DN))
+		}
+		return nil
+	case at == 0:
 		return nil // never heard of it
 	}
 	m.stats.Shown++

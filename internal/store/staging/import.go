@@ -37,6 +37,10 @@ type Options struct {
 	Full   bool          // the whole system will be told; otherwise changes
 	Schema object.Schema // tells which attributes hold references, and how they name
 	At     time.Time     // when it began: from then on what is not shown is missing
+
+	// Unknown is told of changes of objects that are not known, by anchor or DN:
+	// what they have besides cannot be guessed, so they are not taken.
+	Unknown func(object string)
 }
 
 // Import takes in what a connected system tells, and writes only what differs

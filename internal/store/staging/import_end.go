@@ -42,7 +42,7 @@ func (m *Import) settle() error {
 // where a later import of changes begins. The result waits for Release.
 func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
-	err := m.drain()
+	err := m.Drain()
 	if err == nil {
 		err = m.settle()
 	}

@@ -272,6 +272,20 @@ func testDeltas(t *testing.T, fresh func(testing.TB) string) {
 	equal(t, "name", got["p2"].Image.Get("name").String(), "Other; Second")
 	equal(t, "p3 is missing", got["p3"].Missing.IsZero(), false)
 	equal(t, "new", show(got["new"]) != "none" && got["new"].Seen && !got["new"].Stub, true)
+
+	// A change of what is not known, or gone, is not put over nothing.
+	var unknown []string
+	m, err = s.BeginImport(context.Background(), "hr", staging.Options{Schema: schema, At: at, Unknown: func(name string) { unknown = append(unknown, name) }})
+	check(t, err)
+	for _, anchor := range []string{"nobody", "p3", "p4"} {
+		merge("user", anchor, mod(staging.ReplaceValues, "name", object.Str("Late")))
+	}
+	check(t, m.Change(staging.Delta{Op: staging.Gone, Record: object.Record{Anchor: "nobody either"}}))
+	check(t, m.Drain())
+	equal(t, "unknown", strings.Join(unknown, " "), "nobody p3")
+	st, err = m.Finish("m3", false)
+	check(t, err)
+	equal(t, "changed", st.Changed, 1)
 }
 
 // testImportHistories imports random worlds, whole and by changes, and

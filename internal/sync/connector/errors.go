@@ -30,6 +30,7 @@ const (
 	UnmappableType       problem.Code = "unmappable-object-type"
 	MissingChangeType    problem.Code = "missing-change-type"
 	InvalidChangeType    problem.Code = "invalid-change-type"
+	NeedFullObject       problem.Code = "need-full-object"
 	MultiSingleMismatch  problem.Code = "multi-single-mismatch"
 	InvalidValue         problem.Code = "invalid-attribute-value"
 	InvalidNumeric       problem.Code = "invalid-numeric-value"

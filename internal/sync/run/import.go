@@ -23,6 +23,8 @@ type importing struct {
 	imp  *staging.Import
 	told int64
 	bad  int64
+
+	lacks bool // changes came of objects that are not known
 }
 
 // Import reads a connector's system into its space. What it tells becomes
@@ -46,7 +48,11 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
 	if err != nil {
 		return im.broke(err)
 	}
-	stats, err := im.imp.Finish(watermark{im.x.selection(), mark}.text(), im.bad == 0)
+	next := watermark{im.x.selection(), mark}
+	if im.lacks {
+		next = watermark{}
+	}
+	stats, err := im.imp.Finish(next.text(), im.bad == 0)
 	if err != nil {
 		return im.broke(err)
 	}
@@ -132,10 +138,25 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	return since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
+	mark, err := since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
 		im.progress()
 		return im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)})
 	})
+	if err == nil {
+		err = im.imp.Drain()
+	}
+	if im.bad > 0 {
+		mark = from // what was refused is told again next time
+	}
+	return mark, err
+}
+
+// unknown refuses a change of an object that we do not know; only a full import
+// tells all of it (ERR-12).
+func (im *importing) unknown(object string) {
+	im.lacks = true
+	im.refuse(&connector.Refusal{Object: object, Code: connector.NeedFullObject,
+		Err: fmt.Errorf("a change came of %q, which no import has told: import %s in full", object, im.x.Name)})
 }
 
 var deltaOps = [...]staging.DeltaOp{connector.Put: staging.PutWhole, connector.Merge: staging.Merge, connector.Delete: staging.Gone}
@@ -150,7 +171,7 @@ func mods(ms []connector.Mod) []staging.Mod {
 
 func (im *importing) begin(ctx context.Context) error {
 	var err error
-	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, staging.Options{Full: im.full, Schema: im.desc.Schema, At: im.r.now()})
+	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, staging.Options{Full: im.full, Schema: im.desc.Schema, At: im.r.now(), Unknown: im.unknown})
 	return err
 }
 

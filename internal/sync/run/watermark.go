@@ -22,7 +22,13 @@ func (x *Connected) selection() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func (w watermark) text() string { return w.selection + "\n" + string(w.mark) }
+// text is how the watermark is stored; the zero one is empty.
+func (w watermark) text() string {
+	if w == (watermark{}) {
+		return ""
+	}
+	return w.selection + "\n" + string(w.mark)
+}
 
 // markOf returns the connector's watermark; the zero one if everything must be
 // imported whatever was chosen.

@@ -65,8 +65,15 @@ func (s *System) Put(records ...object.Record) []object.Record {
 			r.Anchor = s.newAnchor()
 		}
 		r.Attrs = r.Attrs.Clone()
+		e := event{op: connector.Put, record: bare(r)}
+		if was, there := s.state.objects[r.Anchor]; there && s.opt.TellMods && was.Type == r.Type {
+			e.op = connector.Merge
+			for _, c := range object.Diff(was.Attrs, r.Attrs) {
+				e.mods = append(e.mods, connector.Mod{Op: connector.Replace, Name: c.Name, Values: c.After})
+			}
+		}
 		s.state.put(r)
-		s.state.note(event{op: connector.Put, record: bare(r)}, s.opt.KeepChanges)
+		s.state.note(e, s.opt.KeepChanges)
 		records[i] = r
 	}
 	s.tellWaiters()
