@@ -12,8 +12,8 @@ import (
 )
 
 // value is what can be made wrong in an expectation: a text, an instant, a
-// number, an entry, or the word none.
-var value = regexp.MustCompile(`"(?:[^"\\]|\\.)+"|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\b|\b\d+ units?\b|\b[a-z]+/[\w-]+\b|\bnone$`)
+// number, an entry, a count, or the word none.
+var value = regexp.MustCompile(`"(?:[^"\\]|\\.)+"|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\b|\b\d+ units?\b|\b[a-z]+/[\w-]+\b|\bnone$|\b\d+$`)
 
 // spoil finds the values of a story's expectations, one entry for each line
 // that has one: where it begins and ends in the text.
@@ -51,7 +51,10 @@ func wrong(v string) string {
 	case strings.Contains(v, "/"):
 		return v + "x"
 	}
-	return v[:len(v)-3] + "7Z" // another second
+	if strings.HasSuffix(v, "Z") {
+		return v[:len(v)-3] + "7Z" // another second
+	}
+	return "9" + v
 }
 
 // TestExpectationsBite makes two expected values of every story wrong, one at a

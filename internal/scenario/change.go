@@ -80,7 +80,7 @@ func readBehave(a *args) action {
 
 // manners are the ways in which a system can act, as the form says them.
 const manners = `behave CONNECTOR lowercases ATTRIBUTE; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
-	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; forgets its changes; gives no watermark; as usual`
+	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
 	a.form = manners
@@ -118,6 +118,9 @@ func readManner(a *args) func(*system) {
 		anchor := a.word("an anchor")
 		a.must("twice")
 		return func(s *system) { s.twice[anchor] = true }
+	case "hides":
+		anchor := a.word("an anchor")
+		return func(s *system) { s.hidden[anchor] = true }
 	case "forgets":
 		a.must("its")
 		a.must("changes")

@@ -31,6 +31,7 @@ func expectations() map[string]verb {
 		"count":   {"expect count COUNTER NUMBER", readCount},
 		"message": {`expect message "TEXT"`, readMessage},
 		"error":   {"expect error NAME and words that it says, any in place of the name, or none", readError},
+		"run":     {"expect run and below NAME by WHO from TIME to TIME, then STEP RESULT with counters, and STEP error NAME OBJECT", readRecorded},
 		"undo":    {"expect undo and below moved, partial or never, and words", readUndone},
 	}
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,40 @@ func readHolds(a *args) action {
 		}
 		return differs("the holds are not as expected", matchAny(want, seen))
 	}
+}
+
+// readRecorded reads what is kept of the last run.
+func readRecorded(a *args) action {
+	want := readLines(a)
+	return func(ctx context.Context, w *world) *problem.Problem {
+		w.errAt = 0
+		list, err := w.desk.Runs(ctx, run.Page{Size: 1})
+		if err != nil {
+			return stepError(err)
+		}
+		var seen []string
+		for i := range list {
+			seen = append(seen, recorded(&list[i])...)
+		}
+		return differs("what is kept of the run is not as expected", matchAny(want, seen))
+	}
+}
+
+func recorded(r *run.Report) []string {
+	out := []string{r.Profile + " by " + strconv.Quote(r.By) + " from " + showTime(r.Started) + " to " + showTime(r.Ended)}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		name := tidy(string(s.Do) + " " + s.Connector)
+		line := name + " " + string(s.Result)
+		for _, c := range slices.Sorted(maps.Keys(s.Counters)) {
+			line += fmt.Sprintf(" %s %d", c, s.Counters[c])
+		}
+		out = append(out, line)
+		for _, e := range s.Errors {
+			out = append(out, name+" error "+string(e.Code)+" "+e.Object)
+		}
+	}
+	return out
 }
 
 func readHeld(a *args) action {

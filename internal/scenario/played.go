@@ -74,7 +74,7 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 	}
 	told := 0
 	mark, err := p.full.Import(ctx, scope, func(r object.Record) error {
-		if !p.chosen(&r) {
+		if !p.chosen(&r) || p.s.hidden[r.Anchor] {
 			return nil
 		}
 		if told++; p.s.cut >= 0 && told > p.s.cut {
@@ -101,7 +101,7 @@ func (p *played) ImportSince(ctx context.Context, scope connector.Scope, from co
 		p.s.Expire()
 	}
 	return p.full.ImportSince(ctx, scope, from, func(d connector.Delta) error {
-		if !p.chosen(&d.Record) && d.Op != connector.Delete {
+		if !p.chosen(&d.Record) && d.Op != connector.Delete || p.s.hidden[d.Record.Anchor] {
 			return nil
 		}
 		d.Mods = slices.DeleteFunc(slices.Clone(d.Mods), func(m connector.Mod) bool {

@@ -29,6 +29,7 @@ type system struct {
 	refuses  []refusal
 	silent   map[string]problem.Code // anchors that imports cannot read, and why
 	twice    map[string]bool         // anchors that imports tell twice
+	hidden   map[string]bool         // anchors that imports do not tell
 	unmarked bool                    // imports do not say where changes begin
 	away     problem.Code            // why it cannot be reached; "": it can
 	unasked  bool                    // nobody can look things up
@@ -73,7 +74,7 @@ func newSystem(x *run.Connected, tree bool, named []string) *system {
 // calm ends every misbehaviour.
 func (s *system) calm() {
 	s.lowers, s.silent, s.twice = map[string]bool{}, map[string]problem.Code{}, map[string]bool{}
-	s.unmarked = false
+	s.hidden, s.unmarked = map[string]bool{}, false
 	s.refuses, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, "", false, false, 0, -1, -1
 }
 

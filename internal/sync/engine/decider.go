@@ -64,6 +64,7 @@ type Decider struct {
 
 	moved []object.ID // entries whose link the plan changes, in the order in which it does
 	split bool        // some life differs between the decisions
+	alone int64       // entries that were tried and stay without a link
 }
 
 // life is what the plan knows of an object it touches.
@@ -79,6 +80,7 @@ type life struct {
 	due     time.Time         // when a kept entry of it will be cut
 	mortal  bool              // it is listed to be judged whether it ends
 	heeded  bool              // there are holds on it or on what it has
+	asked   int32             // how many of its entries the trigger names, and it keeps
 	ends    ends              // accounts wanted, once decided
 }
 
@@ -101,6 +103,7 @@ func (d *Decider) reset() {
 	d.link, d.eff = map[object.ID]object.ID{}, map[object.ID]object.ID{}
 	d.life, d.order = map[object.ID]*life{}, nil
 	d.keyed, d.moved, d.faults = map[Key][]object.ID{}, nil, nil
+	d.alone = 0
 	d.names, d.queued, d.asks = map[Name]object.ID{}, map[object.ID]*Queued{}, map[object.ID][]Key{}
 }
 

@@ -85,6 +85,9 @@ func (d *Decider) Link(v View) error {
 	if err := l.offer(); err != nil {
 		return err
 	}
+	if err := l.unask(); err != nil {
+		return err
+	}
 	err := l.holdBack()
 	v.Forget()
 	return err
@@ -101,6 +104,9 @@ func (l *linker) offer() error {
 			if e == nil || !l.linkOf(id, e.Link, free).IsZero() {
 				continue
 			}
+			if e.Link.IsZero() && e.Missing.IsZero() {
+				l.alone++
+			}
 			keys, _, err := l.joinKeys(e)
 			if err == nil {
 				l.asks[id] = keys
@@ -109,6 +115,43 @@ func (l *linker) offer() error {
 		l.v.Forget()
 	}
 	return nil
+}
+
+// unask takes the entries that the plan moves off those that their objects keep.
+func (l *linker) unask() error {
+	left := map[object.ID]object.ID{}
+	for ids := range slices.Chunk(l.moved, chunk) {
+		if err := l.v.Load(Need{Entries: ids}); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if e := l.v.Entry(id); e != nil && l.linkOf(id, e.Link, free) != e.Link && l.life[e.Link] != nil {
+				left[id] = e.Link
+			}
+		}
+		l.v.Forget()
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	for _, id := range l.trig.Entries {
+		if o, ok := left[id]; ok {
+			l.life[o].asked--
+		}
+	}
+	return nil
+}
+
+// Alone returns how many entries were tried and stay without a link.
+func (d *Decider) Alone() int64 { return d.alone }
+
+// Asked returns how many of the entries that the trigger names stay linked to
+// the object that they were linked to.
+func (d *Decider) Asked(object object.ID) int64 {
+	if x := d.life[object]; x != nil {
+		return int64(max(0, x.asked))
+	}
+	return 0
 }
 
 // Offers returns the keys by which the entries that stay unlinked ask to join;
@@ -171,6 +214,8 @@ func (l *linker) seedEntries(ids []object.ID) error {
 		if e := l.v.Entry(id); e != nil && !e.Stub && e.Link.IsZero() && !l.tried[id] {
 			l.tried[id] = true
 			l.todo = append(l.todo, id) // the trigger is in order
+		} else if e != nil && l.life[e.Link] != nil {
+			l.life[e.Link].asked++
 		}
 	}
 	return nil

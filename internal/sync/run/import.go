@@ -24,7 +24,8 @@ type importing struct {
 	told int64
 	bad  int64
 
-	lacks bool // changes came of objects that are not known
+	from  watermark // where the last import left off
+	lacks bool      // changes came of objects that are not known
 }
 
 // Import reads a connector's system into its space. What it tells becomes
@@ -48,11 +49,7 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
 	if err != nil {
 		return im.broke(err)
 	}
-	next := watermark{im.x.selection(), mark}
-	if im.lacks {
-		next = watermark{}
-	}
-	stats, err := im.imp.Finish(next.text(), im.bad == 0)
+	stats, err := im.imp.Finish(im.next(mark).text(), im.bad == 0)
 	if err != nil {
 		return im.broke(err)
 	}
@@ -101,20 +98,19 @@ func codeOf(err error) problem.Code {
 // read asks for changes where that is possible, else for everything.
 func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	since, ok := im.conn.(connector.SinceImporter)
-	var from watermark
 	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		from, err = markOf(t, im.x)
+		im.from, err = markOf(t, im.x)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case im.full || !ok || from.mark == "":
-	case from.selection != im.x.selection():
+	case im.full || !ok || im.from.mark == "":
+	case im.from.selection != im.x.selection():
 		im.warn("what is read of the system is chosen differently since the last import, so everything was imported")
 	default:
-		mark, err := im.readChanges(ctx, since, from.mark)
+		mark, err := im.readChanges(ctx, since, im.from.mark)
 		if !errors.Is(err, connector.ErrMarkExpired) {
 			return mark, err
 		}
@@ -145,10 +141,20 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	if err == nil {
 		err = im.imp.Drain()
 	}
-	if im.bad > 0 {
-		mark = from // what was refused is told again next time
-	}
 	return mark, err
+}
+
+// next is where the next import begins: where this one did if it refused
+// something, so that this is told again.
+func (im *importing) next(mark connector.Mark) watermark {
+	w := watermark{im.x.selection(), mark}
+	switch {
+	case im.lacks, im.bad > 0 && im.from.selection != w.selection:
+		return watermark{}
+	case im.bad > 0:
+		return im.from
+	}
+	return w
 }
 
 // unknown refuses a change of an object that we do not know; only a full import

@@ -73,6 +73,7 @@ type deciding struct {
 	faults      []engine.ObjectFault
 	failed      []object.ID // entries of objects on which a rule failed: the next run tries again
 	counts      map[string]int64
+	entries     map[string]int64 // what became of entries and accounts, by MIM's names
 	hashes      []engine.Hash
 	done        int64
 	waited      map[object.ID]bool   // objects on the waiting list now
@@ -337,7 +338,7 @@ func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
 
 // round runs all passes once and writes the units.
 func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
-	d.notes, d.faults, d.failed, d.hashes, d.counts, d.done = nil, nil, nil, nil, map[string]int64{}, 0
+	d.notes, d.faults, d.failed, d.hashes, d.counts, d.entries, d.done = nil, nil, nil, nil, map[string]int64{}, map[string]int64{}, 0
 	w, err := d.r.store.NewPlan(ctx, store.Plan{Kind: d.kind, Author: d.r.opt.By, Rules: d.set.Version, Started: d.trig.Now, Trigger: d.accepts(), Generation: d.gen, Moment: d.moment})
 	if err != nil {
 		return nil, err
@@ -477,6 +478,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 		d.done++
 		d.faults = append(d.faults, v.Faults...)
 		if len(v.Faults) > 0 {
+			d.entries["connector-no-flow"] += d.dec.Asked(v.Object)
 			d.counts["faults"]++
 			d.failed = append(d.failed, v.Entries...)
 			continue
@@ -489,6 +491,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 			units = units[1:]
 			d.tally(v.Unit)
 		}
+		d.entries[flowCounter(v.Unit)] += d.dec.Asked(v.Object)
 		if len(v.Waiting) > 0 {
 			d.counts["held"]++
 		}
@@ -500,12 +503,48 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 	return nil
 }
 
-// tally counts a unit's changes by connector and op.
+// tally counts a unit's changes by connector and op, and what became of the
+// entries and accounts (STAT-9, STAT-10).
 func (d *deciding) tally(u *engine.Unit) {
+	ended := slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.Op == engine.Death })
+	founder, added := "", ""
 	for i := range u.Changes {
 		c := &u.Changes[i]
 		d.counts[c.Connector+"\x00"+c.Op.String()]++
+		switch c.Op {
+		case engine.Birth:
+			founder = c.After.First().Text()
+		case engine.Link:
+			d.entries[pick(c.Connector+"/"+c.Name == founder, "disconnector-projected-flow", "disconnector-joined-flow")]++
+		case engine.Unlink:
+			d.entries[pick(ended, "connector-delete-remove-mv", "connector-delete-leave-mv")]++
+		case engine.AddAccount:
+			added = c.Connector
+			d.entries["provisioned-add-flow"]++
+		case engine.Rename:
+			if c.Connector != added {
+				d.entries["provisioned-rename-flow"]++
+			}
+		case engine.CutAccount:
+			d.entries["provisioned-disconnect"]++
+		case engine.DropAccount:
+			d.entries["provisioned-delete"]++
+		default:
+		}
 	}
+}
+
+func pick(is bool, yes, no string) string {
+	if is {
+		return yes
+	}
+	return no
+}
+
+// flowCounter is where entries count that keep their link: by whether the unit
+// changes the metaverse.
+func flowCounter(u *engine.Unit) string {
+	return pick(u != nil && slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.HasOrigin() }), "connector-flow", "connector-no-flow")
 }
 
 // finish writes the holds that guards made and what went wrong.
@@ -529,30 +568,13 @@ func (d *deciding) finish(ctx context.Context) error {
 
 // report fills the counters by MIM's names (STAT-9, STAT-10) and our own.
 func (d *deciding) report() {
-	for _, k := range slices.Sorted(maps.Keys(d.counts)) {
-		name, n := k, d.counts[k]
-		for _, m := range syncCounters {
-			if k == m.key || len(k) > len(m.key) && k[len(k)-len(m.key):] == m.key {
-				name = m.name
-			}
-		}
-		if name != k || k == "held" {
-			d.rep.count(name, n)
-		}
+	for _, name := range slices.Sorted(maps.Keys(d.entries)) {
+		d.rep.count(name, d.entries[name])
 	}
+	d.rep.count("disconnector-remains", d.dec.Alone())
+	d.rep.count("held", d.counts["held"])
 	d.rep.count("units", d.plan.Units)
 	d.rep.count("queue", int64(len(d.dec.Queue())))
-}
-
-var syncCounters = []struct{ key, name string }{
-	{"\x00birth", "disconnector-projected-flow"},
-	{"\x00link", "disconnector-joined-flow"},
-	{"\x00unlink", "connector-delete-leave-mv"},
-	{"\x00death", "connector-delete-remove-mv"},
-	{"\x00account added", "provisioned-add-flow"},
-	{"\x00rename", "provisioned-rename-flow"},
-	{"\x00account cut", "provisioned-disconnect"},
-	{"\x00account deleted", "provisioned-delete"},
 }
 
 // clock is the deciding clock: now, but never earlier than it was (TIME-2).
