@@ -66,6 +66,11 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 	if err := ex.finish(ctx); err != nil {
 		return ex.broke(err)
 	}
+	if ex.sent >= namesAtOnce {
+		if err := ex.r.store.Compact(ctx); err != nil {
+			return err
+		}
+	}
 	rep.Result = Success
 	if rep.Counters["export-failure"] > 0 {
 		rep.Result = CompletedExport
