@@ -288,9 +288,6 @@ func (t *Tx) Decided(connectors []string, upTo int64) error {
 		}
 		if c.DecideAll && c.Released <= upTo {
 			c.DecideAll = false
-			if err := t.rows.Save(c); err != nil {
-				return err
-			}
 		}
 		var done [][]byte
 		err = t.sets.Scan(layout.DirtyOrder, layout.BE32(nil, c.Sym), layout.BE32(nil, c.Sym+1), func(rec []byte) bool {

@@ -396,7 +396,6 @@ func (w *Writer) NewAccount(e *space.Entry, obj object.ID) error {
 	}
 	key := c.NextMade
 	c.NextMade++
-	t.rows.Raised = true
 	w.made[e.ID] = key
 	r := layout.Row{Key: key, Typ: typ, ID: e.ID, Anchor: e.Anchor}
 	if len(e.Initial) > 0 {

@@ -280,12 +280,16 @@ func (t *Tx) Connectors() (map[uint32]*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.conns = out
+	t.conns, t.storedConns = out, map[uint32]Connector{}
+	for sym, c := range out {
+		t.storedConns[sym] = *c
+	}
 	return out, nil
 }
 
 // Connector returns one connector, making its row if there is none and the
-// transaction writes; nil if there is none.
+// transaction writes; nil if there is none. What is changed in it is written with
+// the transaction.
 func (t *Tx) Connector(name string) (*Connector, error) {
 	conns, err := t.Connectors()
 	if err != nil {
@@ -305,7 +309,7 @@ func (t *Tx) Connector(name string) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{Sym: sym, NextKey: int64(sym)<<KeyBits + 1, NextMade: int64(sym)<<KeyBits + Planned + 1, DecideAll: true}
-	conns[sym] = c
+	conns[sym], t.storedConns[sym] = c, *c
 	_, err = t.DB.Exec("INSERT INTO connector (sym, next_key, next_made, released, folded, decide_all, mark) VALUES (?, ?, ?, 0, 0, 1, ?)",
 		int64(sym), c.NextKey, c.NextMade, []byte{})
 	return c, err
@@ -322,13 +326,21 @@ func (t *Tx) Planned(connector string) (bool, error) {
 	return c != nil && c.NextMade != int64(sym)<<KeyBits+Planned+1, err
 }
 
-// Save writes the connector's row.
-func (t *Tx) Save(c *Connector) error {
-	all := int64(0)
-	if c.DecideAll {
-		all = 1
+// writeConnectors writes the rows of connectors that changed.
+func (t *Tx) writeConnectors() error {
+	for sym, c := range t.conns {
+		if *c == t.storedConns[sym] {
+			continue
+		}
+		all := int64(0)
+		if c.DecideAll {
+			all = 1
+		}
+		_, err := t.DB.Exec("UPDATE connector SET next_key = ?, next_made = ?, released = ?, folded = ?, decide_all = ?, mark = ? WHERE sym = ?",
+			c.NextKey, c.NextMade, c.Released, c.Folded, all, []byte(c.Mark), int64(c.Sym))
+		if err != nil {
+			return err
+		}
 	}
-	_, err := t.DB.Exec("UPDATE connector SET next_key = ?, next_made = ?, released = ?, folded = ?, decide_all = ?, mark = ? WHERE sym = ?",
-		c.NextKey, c.NextMade, c.Released, c.Folded, all, []byte(c.Mark), int64(c.Sym))
-	return err
+	return nil
 }

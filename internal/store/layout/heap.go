@@ -96,6 +96,9 @@ func (t *Tx) rawRange(h heap, keys []int64, out *[]Raw) error {
 
 // Insert adds rows with new keys; b holds key and body.
 func (t *Tx) Insert(h heap, b *db.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
 	if _, err := t.Take(h.total, int64(b.Len())); err != nil {
 		return err
 	}
@@ -133,13 +136,28 @@ func (t *Tx) Put(h heap, rows []Raw) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.Take(h.newer, int64(len(rows))); err != nil {
-		return err
+	if n := grown(newer, rows); n > 0 {
+		if _, err := t.Take(h.newer, n); err != nil {
+			return err
+		}
 	}
 	if newer*8 > total {
 		return t.mergeHeap(h)
 	}
 	return nil
+}
+
+// grown returns by how much newer rows count as more: of a few at a time, one key
+// in sixteen stands for all, so that most changes do not write the number.
+func grown(newer int64, rows []Raw) int64 {
+	const sample = 16
+	switch {
+	case newer == 0 || len(rows) >= sample:
+		return int64(len(rows))
+	case rows[0].Key%sample == 0:
+		return sample
+	}
+	return 0
 }
 
 // mergeHeap moves the newer rows into the large table.

@@ -34,7 +34,6 @@ type Tx struct {
 	Sets    *sorted.Sets
 	Index   Indexes
 	Touched bool // what deciding reads has changed
-	Raised  bool // keys were taken for accounts
 
 	store   *Store
 	fresh   map[string]uint32 // symbols that this transaction makes
@@ -42,6 +41,8 @@ type Tx struct {
 	nums    map[Counter]int64 // counters read or raised
 	grown   map[Counter]bool
 	conns   map[uint32]*Connector
+
+	storedConns map[uint32]Connector // as they are stored
 }
 
 // Read calls fn with a transaction that sees one moment.
@@ -88,12 +89,8 @@ func (t *Tx) finish() error {
 	if err := t.Sets.Flush(); err != nil {
 		return err
 	}
-	if t.Raised {
-		for _, c := range t.conns {
-			if err := t.Save(c); err != nil {
-				return err
-			}
-		}
+	if err := t.writeConnectors(); err != nil {
+		return err
 	}
 	if err := t.writeSymbols(); err != nil {
 		return err

@@ -13,8 +13,7 @@ import (
 // States of an import. The numbers are stored.
 const (
 	importBuilding  int64 = 0
-	importReady     int64 = 1 // finished, not released
-	importReleased  int64 = 2
+	importReady     int64 = 1 // finished; released, if no later one of its connector was
 	importDiscarded int64 = 3
 )
 
@@ -90,9 +89,6 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 			return err
 		}
 		c.NextKey = layout.KeyAt(c.Sym, m.next)
-		if err := t.Save(c); err != nil {
-			return err
-		}
 		body, err := m.stats.encode()
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 // Unreleased returns what the connector's finished but unreleased import
 // said; ok is false if there is none.
 func Unreleased(t *layout.Tx, conn string) (st Stats, ok bool, err error) {
-	list, err := imports(t, conn, importReady, 1)
+	list, err := imports(t, conn, "no > ?", 1)
 	if err != nil || len(list) == 0 {
 		return Stats{}, false, err
 	}
@@ -21,12 +21,18 @@ func Unreleased(t *layout.Tx, conn string) (st Stats, ok bool, err error) {
 
 // LastImports returns what the last n released imports said, newest first.
 func LastImports(t *layout.Tx, conn string, n int) ([]Stats, error) {
-	return imports(t, conn, importReleased, n)
+	return imports(t, conn, "no <= ?", n)
 }
 
-func imports(t *layout.Tx, conn string, state int64, n int) ([]Stats, error) {
+// imports returns what finished imports said; cond compares them with the one
+// that was released last.
+func imports(t *layout.Tx, conn, cond string, n int) ([]Stats, error) {
 	sym, err := t.Known(conn)
 	if err != nil || sym == 0 {
+		return nil, err
+	}
+	conns, err := t.Connectors()
+	if err != nil || conns[sym] == nil {
 		return nil, err
 	}
 	var out []Stats
@@ -35,7 +41,7 @@ func imports(t *layout.Tx, conn string, state int64, n int) ([]Stats, error) {
 		st, err := decodeStats(body)
 		out = append(out, st)
 		return err
-	}, "SELECT stats FROM import WHERE conn = ? AND state = ? ORDER BY no DESC LIMIT ?", int64(sym), state, int64(n))
+	}, "SELECT stats FROM import WHERE conn = ? AND state = ? AND "+cond+" ORDER BY no DESC LIMIT ?", int64(sym), importReady, conns[sym].Released, int64(n))
 	return out, err
 }
 
@@ -43,7 +49,8 @@ func imports(t *layout.Tx, conn string, state int64, n int) ([]Stats, error) {
 var ErrNothingToRelease = errors.New("no import waits to be released")
 
 // Release makes the connector's finished import visible, in one transaction of
-// a few rows. Fold then moves its changes into the entries' rows.
+// a few rows. Fold then moves its changes into the entries' rows; a few go along
+// at once.
 func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 	var st Stats
 	err := s.rows.Write(ctx, db.People, func(t *layout.Tx) error {
@@ -64,12 +71,8 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 			return err
 		}
 		c.Released, c.Mark = st.Import, string(mark)
-		if err := t.Save(c); err != nil {
-			return err
-		}
 		t.Touched = true
-		_, err = t.DB.Exec("UPDATE import SET state = ? WHERE no = ?", importReleased, st.Import)
-		return err
+		return foldFew(t, c)
 	})
 	if err != nil {
 		return Stats{}, err
@@ -98,7 +101,7 @@ func SetMark(t *layout.Tx, conn, mark string) error {
 		return err
 	}
 	c.Mark = mark
-	return t.Save(c)
+	return nil
 }
 
 // foldBatch is how many changes are folded in one transaction.
@@ -128,24 +131,45 @@ func fold(t *layout.Tx, conn string) (more bool, err error) {
 	if err != nil || c.Folded >= c.Released {
 		return false, err
 	}
-	var list []layout.Raw
-	var x layout.Raw
-	err = t.DB.Each([]any{&x.Key, &x.Body}, func() error {
-		list = append(list, layout.Raw{Key: x.Key, Body: append([]byte(nil), x.Body...)})
-		return nil
-	}, "SELECT key, body FROM staged WHERE key >= ? AND key < ? AND import_no <= ? ORDER BY key LIMIT ?",
-		int64(sym)<<layout.KeyBits, int64(sym+1)<<layout.KeyBits, c.Released, int64(foldBatch))
+	list, err := unfolded(t, c, foldBatch)
 	if err != nil {
 		return false, err
 	}
-	if len(list) == 0 {
+	if len(list) < foldBatch {
 		c.Folded = c.Released
-		return false, t.Save(c)
 	}
-	return true, foldSome(t, c, list)
+	return len(list) == foldBatch, foldSome(t, c, list)
+}
+
+// foldAtOnce is how many changes are folded while people wait.
+const foldAtOnce = 100
+
+// foldFew folds the changes of the connector if there are few.
+func foldFew(t *layout.Tx, c *layout.Connector) error {
+	list, err := unfolded(t, c, foldAtOnce)
+	if err != nil || len(list) == foldAtOnce {
+		return err
+	}
+	c.Folded = c.Released
+	return foldSome(t, c, list)
+}
+
+// unfolded reads changes that are released and not yet in the entries' rows.
+func unfolded(t *layout.Tx, c *layout.Connector, limit int) ([]layout.Raw, error) {
+	var list []layout.Raw
+	var x layout.Raw
+	err := t.DB.Each([]any{&x.Key, &x.Body}, func() error {
+		list = append(list, layout.Raw{Key: x.Key, Body: append([]byte(nil), x.Body...)})
+		return nil
+	}, "SELECT key, body FROM staged WHERE key >= ? AND key < ? AND import_no <= ? ORDER BY key LIMIT ?",
+		int64(c.Sym)<<layout.KeyBits, int64(c.Sym+1)<<layout.KeyBits, c.Released, int64(limit))
+	return list, err
 }
 
 func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
+	if len(list) == 0 {
+		return nil
+	}
 	keys := make([]int64, len(list))
 	prefixes := make([][]byte, len(list))
 	done := db.NewBatch("i")
@@ -255,8 +279,8 @@ func discardSome(t *layout.Tx, conn string) (more bool, err error) {
 		return false, err
 	}
 	var no, first int64
-	found, err := t.DB.One([]any{&no, &first}, "SELECT no, first_key FROM import WHERE conn = ? AND state IN (?, ?) ORDER BY no LIMIT 1",
-		int64(c.Sym), importBuilding, importReady)
+	found, err := t.DB.One([]any{&no, &first}, "SELECT no, first_key FROM import WHERE conn = ? AND no > ? AND state IN (?, ?) ORDER BY no LIMIT 1",
+		int64(c.Sym), c.Released, importBuilding, importReady)
 	if err != nil || !found {
 		return false, err
 	}
