@@ -72,8 +72,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := layout.New(d)
-	return &Store{rows: r, imports: staging.New(r)}, nil
+	return on(layout.New(d)), nil
 }
 
 // Close closes the store once the transactions under way have ended.
@@ -162,6 +161,17 @@ func (t *Tx) Planned(connector string) (bool, error) { return t.rows.Planned(con
 // is not indexed again.
 func (s *Store) SetIndexes(x layout.Indexes) { s.rows.SetIndexes(x) }
 
-// CopyTo writes a copy of the store, as it is now, to a new file. Only a SQLite
-// store can be copied.
-func (s *Store) CopyTo(ctx context.Context, path string) error { return s.rows.CopyTo(ctx, path) }
+// Within calls fn with a store whose transactions are parts of one in the people
+// lane: what they write comes to stay together if fn returns nil, and to nothing
+// otherwise. Meanwhile nobody else writes, so it is for little work.
+func (s *Store) Within(ctx context.Context, fn func(in *Store) error) error {
+	return s.rows.DB.Write(ctx, db.People, func(d *db.Tx) error { return fn(on(s.rows.Part(d.Inside()))) })
+}
+
+// Aside calls fn with a copy of the store, as it is now. Whatever is done there
+// comes to nothing, and nobody waits for it.
+func (s *Store) Aside(ctx context.Context, fn func(aside *Store) error) error {
+	return s.rows.Aside(ctx, func(d *db.DB) error { return fn(on(layout.New(d))) })
+}
+
+func on(r *layout.Store) *Store { return &Store{rows: r, imports: staging.New(r)} }

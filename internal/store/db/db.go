@@ -34,6 +34,7 @@ type DB struct {
 	writer  session
 	lanes   lanes
 	own     *owner
+	outer   *outer // of a DB whose transactions are parts of one
 }
 
 // engine opens sessions with one kind of database.
@@ -131,6 +132,9 @@ func (d *DB) Abort() {
 
 // Read calls fn with a transaction that sees one moment and changes nothing.
 func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	if d.outer != nil {
+		return d.part(ctx, false, fn)
+	}
 	var s session
 	select {
 	case s = <-d.readers:
@@ -151,6 +155,9 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 // Write calls fn with a transaction that may change things, once it is the
 // lane's turn. It is committed durably if fn returns nil.
 func (d *DB) Write(ctx context.Context, lane Lane, fn func(*Tx) error) error {
+	if d.outer != nil {
+		return d.part(ctx, true, fn)
+	}
 	if err := d.lanes.enter(ctx, lane); err != nil {
 		return err
 	}

@@ -192,10 +192,10 @@ var ErrNotOwner = errors.New("another process does this work; wait until it ends
 
 // Own takes the right to something that one process has at a time, until
 // release is called or the process ends. The owner of a SQLite file has every
-// right already.
+// right already, and within a transaction there is nobody else.
 func (d *DB) Own(ctx context.Context, what string) (release func(), err error) {
 	e, ok := d.engine.(*pgEngine)
-	if !ok {
+	if !ok || d.outer != nil {
 		return func() {}, nil
 	}
 	s, err := e.open(ctx, false)

@@ -23,10 +23,16 @@ type Store struct {
 
 	indexMu sync.RWMutex
 	indexes Indexes
+
+	part bool // of a transaction: nothing large is begun
 }
 
 // New returns the rows of an open database.
 func New(d *db.DB) *Store { return &Store{DB: d} }
+
+// Part returns the rows as a part of a transaction sees them, with nothing
+// remembered.
+func (s *Store) Part(d *db.DB) *Store { return &Store{DB: d, indexes: s.IndexesNow(), part: true} }
 
 // Tx is a transaction.
 type Tx struct {
@@ -71,6 +77,9 @@ func (s *Store) begin(d *db.Tx) *Tx {
 
 // Compact merges what large loads left in pieces; reading is faster then.
 func (s *Store) Compact(ctx context.Context) error {
+	if s.part {
+		return nil
+	}
 	var kinds []sorted.Kind
 	err := s.Read(ctx, func(t *Tx) (err error) {
 		kinds, err = t.Sets.Kinds()

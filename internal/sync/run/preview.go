@@ -2,9 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
-	"os"
-	"path/filepath"
 
 	"muster/internal/base/object"
 	"muster/internal/store"
@@ -16,36 +13,29 @@ import (
 // previewRelease decides as if a connector's held import had been released: in
 // a copy of the store, which is thrown away. The plan is brought back, so that
 // it can be looked at like any other.
-func (r *Runner) previewRelease(ctx context.Context, rep *StepReport, o SyncOptions) (err error) {
+func (r *Runner) previewRelease(ctx context.Context, rep *StepReport, o SyncOptions) error {
 	x, wrong := r.cfg.Connector(o.Release)
 	if wrong != nil {
 		return wrong
 	}
-	dir, err := os.MkdirTemp("", "muster-preview-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path := filepath.Join(dir, "preview.db")
-	if err := r.store.CopyTo(ctx, path); err != nil {
-		return err
-	}
-	aside, err := store.Open(ctx, "sqlite:"+path, store.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, aside.Close()) }()
-	twin := New(aside, r.cfg, r.opt)
-	if err := twin.release(ctx, x, rep); err != nil {
-		return err
-	}
-	o.Release = ""
-	if err := twin.syncStep(ctx, rep, o); err != nil {
-		return err
-	}
+	return r.store.Aside(ctx, func(aside *store.Store) error {
+		twin := New(aside, r.cfg, r.opt)
+		if err := twin.release(ctx, x, rep); err != nil {
+			return err
+		}
+		o.Release = ""
+		if err := twin.syncStep(ctx, rep, o); err != nil {
+			return err
+		}
+		return r.bringAll(rep, func(no int64) (int64, error) { return r.bring(ctx, aside, no) })
+	})
+}
+
+// bringAll brings the plans that a report names from where they were decided.
+func (r *Runner) bringAll(rep *StepReport, bring func(no int64) (int64, error)) (err error) {
 	for _, no := range []*int64{&rep.Plan, &rep.Waits} {
 		if *no != 0 {
-			if *no, err = r.bring(ctx, aside, *no); err != nil {
+			if *no, err = bring(*no); err != nil {
 				return err
 			}
 		}
@@ -63,16 +53,23 @@ func (r *Runner) bring(ctx context.Context, from *store.Store, no int64) (int64,
 	if err != nil {
 		return 0, err
 	}
+	return r.keep(ctx, p, func(n int64) (c *units.Chunk, err error) {
+		err = from.Read(ctx, func(t *store.Tx) error {
+			c, err = t.Chunk(no, n)
+			return err
+		})
+		return c, err
+	})
+}
+
+// keep stores a plan that was decided elsewhere, chunk by chunk.
+func (r *Runner) keep(ctx context.Context, p store.Plan, chunk func(n int64) (*units.Chunk, error)) (int64, error) {
 	w, err := r.store.NewPlan(ctx, p)
 	if err != nil {
 		return 0, err
 	}
 	for n := int64(0); ; n++ {
-		var c *units.Chunk
-		err := from.Read(ctx, func(t *store.Tx) (err error) {
-			c, err = t.Chunk(no, n)
-			return err
-		})
+		c, err := chunk(n)
 		if err != nil {
 			return 0, err
 		}
