@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,33 @@ func (c *cli) completeConnector(_ *cobra.Command, args []string, _ string) ([]st
 
 func (c *cli) completeProfile(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return first(args, app.Names(c.dir, "profile")), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeEdit offers the attributes that people may edit, from the argument
+// with that number on, and the types of which they may make objects before it.
+func (c *cli) completeEdit(from int) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		edit, found := app.Editable(c.dir)
+		var out []string
+		switch {
+		case from == 2 && len(args) == 0:
+			return found, cobra.ShellCompDirectiveNoFileComp
+		case len(args) < from:
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case edit[args[0]] != nil:
+			out = edit[args[0]]
+		default:
+			for _, list := range edit {
+				out = append(out, list...)
+			}
+			slices.Sort(out)
+			out = slices.Compact(out)
+		}
+		for i := range out {
+			out[i] += "="
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
 }
 
 // completePlan offers the numbers of plans. It asks a server only: completing a

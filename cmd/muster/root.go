@@ -14,6 +14,7 @@ import (
 // The groups in which commands are listed.
 const (
 	groupWork   = "work"
+	groupPortal = "portal"
 	groupDecide = "decide"
 	groupLook   = "look"
 	groupRules  = "rules"
@@ -40,7 +41,7 @@ an id, or the beginning of a name that only one object has.`,
 			return cmd.Help()
 		},
 	}
-	root.AddGroup(&cobra.Group{ID: groupWork, Title: "Every day"}, &cobra.Group{ID: groupDecide, Title: "Decide"},
+	root.AddGroup(&cobra.Group{ID: groupWork, Title: "Every day"}, &cobra.Group{ID: groupPortal, Title: "Edit"}, &cobra.Group{ID: groupDecide, Title: "Decide"},
 		&cobra.Group{ID: groupLook, Title: "Look"}, &cobra.Group{ID: groupRules, Title: "Configuration"}, &cobra.Group{ID: groupOther, Title: "Other"})
 	c.globals(root.PersistentFlags())
 	c.commands(root)
@@ -91,6 +92,7 @@ func (c *cli) commands(root *cobra.Command) {
 		}
 	}
 	add(groupWork, c.statusCommand(), c.importCommand(), c.syncCommand(), c.exportCommand(), c.runCommand(), c.serveCommand())
+	add(groupPortal, c.editCommand(), c.newCommand(), c.removeCommand())
 	add(groupDecide, c.planCommand(), c.queueCommand(), c.releaseCommand(), c.discardCommand(), c.disconnectCommand())
 	add(groupLook, c.findCommand(), c.showCommand(), c.explainCommand(), c.runsCommand())
 	add(groupRules, c.checkCommand(), c.testCommand(), c.schemaCommand(), c.initCommand(), c.fieldsCommand())

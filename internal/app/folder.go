@@ -118,6 +118,27 @@ func Names(dir, typ string) []string {
 	return tree.Names(typ)
 }
 
+// Editable lists what people may edit, by metaverse type, and the types of
+// which they may make objects; nothing where the configuration has problems.
+func Editable(dir string) (attributes map[string][]string, types []string) {
+	cfg, problems := Check(dir)
+	attributes = map[string][]string{}
+	if cfg == nil || len(problems) > 0 {
+		return attributes, nil
+	}
+	for name := range cfg.Rules.Types {
+		t, _ := cfg.Rules.PortalType(name)
+		for _, a := range t.Attributes {
+			attributes[name] = append(attributes[name], a.Name)
+		}
+		if cfg.Rules.Founds(name) {
+			types = append(types, name)
+		}
+	}
+	slices.Sort(types)
+	return attributes, types
+}
+
 // Sizes counts the sections of a configuration by type.
 func Sizes(cfg *run.Config) map[string]int {
 	out := map[string]int{}

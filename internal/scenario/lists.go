@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"muster/internal/base/problem"
 	"muster/internal/sync/run"
@@ -156,7 +157,11 @@ func readExplain(a *args) action {
 			lines = append(lines, strings.TrimSpace(l.Said+" "+l.Rule+" "+l.Where))
 		}
 		for _, o := range x.Offers {
-			lines = append(lines, fmt.Sprintf("%d %s %s %s: %s", o.Rank, o.Rule, o.Entry, showTexts(o.Values), o.Why))
+			from := o.Entry
+			if e := o.Edit; e != nil {
+				from = strings.TrimSpace("portal, edited by " + e.By + " at " + e.At.Format(time.RFC3339) + " " + e.Because)
+			}
+			lines = append(lines, fmt.Sprintf("%d %s %s %s: %s", o.Rank, o.Rule, from, showTexts(o.Values), o.Why))
 		}
 		seen := strings.Join(lines, "\n    ")
 		for _, t := range texts {

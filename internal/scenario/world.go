@@ -34,6 +34,7 @@ type world struct {
 	errAt   int             // the line of that step
 	plan    int64           // the last plan
 	preview bool            // it was only previewed
+	begun   *begun          // a step under way, if one was begun
 	undone  *run.UndoInfo   // what the last undo told
 	at      int             // the line of the step under way
 	found   problem.List
@@ -61,6 +62,7 @@ func newWorld(ctx context.Context, s *Story, dir string, opt *Options) (*world, 
 }
 
 func (w *world) close() {
+	w.endBegun()
 	if w.store != nil {
 		w.store.Close() // its folder is removed
 	}
@@ -133,10 +135,20 @@ func (w *world) configure() problem.List {
 }
 
 // start makes the runner that carries out the steps.
-func (w *world) start() {
-	w.desk = run.New(w.store, w.cfg, run.Options{
-		Now: func() time.Time { return w.now },
-		By:  "story",
+func (w *world) start() { w.desk = w.runner(nil) }
+
+// runner makes a runner; watch is told of progress and may be nil.
+func (w *world) runner(watch func(run.Event)) *run.Runner {
+	now := w.now
+	return run.New(w.store, w.cfg, run.Options{
+		Now: func() time.Time {
+			if watch != nil {
+				return now // who was begun has the time at which that was
+			}
+			return w.now
+		},
+		By:      "story",
+		Observe: watch,
 		Open: func(_ context.Context, x *run.Connected) (connector.Connector, error) {
 			return w.systems[x.Name].open(x)
 		},

@@ -274,6 +274,65 @@ func (t *Tx) DirtyObjects(after object.ID, limit int) ([]object.ID, error) {
 	return out, err
 }
 
+// MarkedSince returns which of the objects and entries were marked to be decided
+// again after the moment, but for the marks that are own.
+func (t *Tx) MarkedSince(moment int64, objs, entries []object.ID, own Marks) (map[object.ID]bool, error) {
+	out := map[object.ID]bool{}
+	others := func(rec []byte) bool {
+		mark := layout.U64(rec[len(rec)-8:])
+		return mark > moment && !own[mark]
+	}
+	var prefixes [][]byte
+	for i := range objs {
+		prefixes = append(prefixes, objs[i][:])
+	}
+	err := t.sets.Find(layout.DirtyObject, prefixes, func(i int, rec []byte) { out[objs[i]] = out[objs[i]] || others(rec) })
+	if err != nil || len(entries) == 0 {
+		return out, err
+	}
+	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, entries)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]int64, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	rows, err := t.rows.RowsOf(list)
+	if err != nil {
+		return nil, err
+	}
+	var ids []object.ID
+	prefixes = nil
+	for id, k := range keys {
+		if w := rows[k]; w != nil {
+			ids = append(ids, id)
+			prefixes = append(prefixes, layout.OrderRec(nil, layout.ConnOf(k), []byte(w.Anchor), k))
+		}
+	}
+	err = t.sets.Find(layout.DirtyOrder, prefixes, func(i int, rec []byte) { out[ids[i]] = out[ids[i]] || others(rec) })
+	return out, err
+}
+
+// Marks are marks that one plan set.
+type Marks map[int64]bool
+
+// Marking calls fn and adds the marks that it set to own.
+func (t *Tx) Marking(own Marks, fn func() error) error {
+	from, err := t.Now()
+	if err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	to, err := t.Now()
+	for m := from + 1; m <= to; m++ {
+		own[m] = true
+	}
+	return err
+}
+
 // Now names a moment between changes: what was marked to be decided again up to
 // it, a plan begun then has decided.
 func (t *Tx) Now() (int64, error) { return t.rows.Count(layout.Tick) }

@@ -144,7 +144,7 @@ func (p *Printer) Object(o *run.ObjectInfo) {
 	p.Line("%s", p.Bold(name(o.Name))+"  "+p.Faint(o.Name.ID))
 	t := &term.Table{Cut: []int{1, 2}}
 	for _, v := range o.Values {
-		t.Add("  "+v.Name, p.value(&v), origin(&v.Origin))
+		t.Add("  "+v.Name, p.value(&v), p.origin(&v.Origin))
 	}
 	p.Table(t)
 	if !o.Due.IsZero() {
@@ -179,9 +179,12 @@ func (p *Printer) value(v *run.ValueInfo) string {
 }
 
 // origin says where a value came from.
-func origin(o *run.OriginInfo) string {
+func (p *Printer) origin(o *run.OriginInfo) string {
 	var out []string
-	if o.Entry != "" {
+	switch {
+	case o.Edit != nil:
+		out = append(out, p.edit(o.Edit))
+	case o.Entry != "":
 		out = append(out, "from "+o.Entry)
 	}
 	switch {
@@ -197,6 +200,15 @@ func origin(o *run.OriginInfo) string {
 		out = append(out, "held in place")
 	}
 	return strings.Join(out, ", ")
+}
+
+// edit says who edited a value in the portal.
+func (p *Printer) edit(e *run.EditInfo) string {
+	s := "portal, edited by " + e.By + " at " + p.time(e.At)
+	if e.Because != "" {
+		s += " (" + e.Because + ")"
+	}
+	return term.Clean(s)
 }
 
 // entry writes an entry and what is on its way to it.
@@ -293,7 +305,7 @@ func (p *Printer) Explanation(x *run.Explanation) {
 	p.Line("%s", p.Bold(about))
 	t := &term.Table{Cut: []int{1, 2}}
 	for _, v := range x.Values {
-		t.Add("  "+v.Name, p.value(&v), origin(&v.Origin))
+		t.Add("  "+v.Name, p.value(&v), p.origin(&v.Origin))
 	}
 	p.Table(t)
 	for _, o := range x.Offers {
@@ -301,7 +313,11 @@ func (p *Printer) Explanation(x *run.Explanation) {
 		if o.Wins {
 			verdict = p.Good("wins")
 		}
-		p.Line("  rank %d  %s by %s: %s  %s", o.Rank, term.Clean(o.Entry), term.Clean(o.Rule), values(o.Values), verdict)
+		from := term.Clean(o.Entry)
+		if o.Edit != nil {
+			from = p.edit(o.Edit)
+		}
+		p.Line("  rank %d  %s by %s: %s  %s", o.Rank, from, term.Clean(o.Rule), values(o.Values), verdict)
 	}
 	for _, r := range x.Lines {
 		line := term.Clean(r.Said)

@@ -53,6 +53,11 @@ func (c *Client) SyncWith(ctx context.Context, o run.SyncOptions, files map[stri
 	})
 }
 
+// Edit is run.Portal's.
+func (c *Client) Edit(ctx context.Context, e run.Edit, d run.Decision) (*run.StepReport, error) {
+	return post[*run.StepReport](ctx, c, "edit", editBody{Edit: e, Because: d.Because})
+}
+
 // ListPlans is run.Plans'.
 func (c *Client) ListPlans(ctx context.Context, p run.Page) ([]run.PlanInfo, error) {
 	return get[[]run.PlanInfo](ctx, c, "plans", query(p))

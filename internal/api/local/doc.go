@@ -73,6 +73,10 @@ type (
 		Release string            `json:"release,omitempty"`
 		Rules   map[string]string `json:"rules,omitempty"` // the files of another configuration
 	}
+	editBody struct {
+		run.Edit
+		Because string `json:"because,omitempty"`
+	}
 	profileBody struct {
 		Profile string `json:"profile"`
 	}

@@ -78,6 +78,10 @@ func (f *fake) Export(_ context.Context, c string) (*run.StepReport, error) {
 	return &run.StepReport{Result: run.Success}, f.did("export", c)
 }
 
+func (f *fake) Edit(_ context.Context, e run.Edit, d run.Decision) (*run.StepReport, error) {
+	return &run.StepReport{Result: run.Success, Plan: 7}, f.did("edit", e, d)
+}
+
 func (f *fake) Run(_ context.Context, p string) (*run.Report, error) {
 	return &run.Report{Run: 7, Profile: p, Started: at}, f.did("run", p)
 }
@@ -187,10 +191,13 @@ func TestClientIsTheSameDesk(t *testing.T) {
 		"sync": func(d run.Desk) (any, error) {
 			return d.Sync(ctx, run.SyncOptions{Full: true, Accept: run.Approved, Release: "hr"})
 		},
-		"export":     func(d run.Desk) (any, error) { return d.Export(ctx, "dir") },
-		"run":        func(d run.Desk) (any, error) { return d.Run(ctx, "nightly") },
-		"release":    func(d run.Desk) (any, error) { return nil, d.Release(ctx, "hr", who.By, "so") },
-		"discard":    func(d run.Desk) (any, error) { return nil, d.Discard(ctx, "hr", who.By, "so") },
+		"export":  func(d run.Desk) (any, error) { return d.Export(ctx, "dir") },
+		"run":     func(d run.Desk) (any, error) { return d.Run(ctx, "nightly") },
+		"release": func(d run.Desk) (any, error) { return nil, d.Release(ctx, "hr", who.By, "so") },
+		"discard": func(d run.Desk) (any, error) { return nil, d.Discard(ctx, "hr", who.By, "so") },
+		"edit": func(d run.Desk) (any, error) {
+			return d.Edit(ctx, run.Edit{Do: run.EditChange, Object: "person hr/1001", Preview: true, Values: []run.EditValue{{Name: "fax", Op: run.AddValue, Values: []string{"1", ""}}}}, who)
+		},
 		"plans":      func(d run.Desk) (any, error) { return d.ListPlans(ctx, page) },
 		"plan":       func(d run.Desk) (any, error) { return d.Plan(ctx, 7) },
 		"units":      func(d run.Desk) (any, error) { return d.Units(ctx, 7, page) },

@@ -39,6 +39,7 @@ func routes() map[string]method {
 		}),
 		"POST /v1/run":  runProfile,
 		"POST /v1/sync": synchronize,
+		"POST /v1/edit": edit,
 	}
 	for name, do := range decisions {
 		out["POST /v1/"+name] = func(c *call) (any, error) {
@@ -128,6 +129,14 @@ func synchronize(c *call) (any, error) {
 		o.Rules = rules
 	}
 	return c.desk.Sync(c.ctx, o)
+}
+
+func edit(c *call) (any, error) {
+	var b editBody
+	if err := c.read(&b); err != nil {
+		return nil, err
+	}
+	return c.desk.Edit(c.ctx, b.Edit, run.Decision{By: c.who, Because: b.Because})
 }
 
 func onePlan(c *call) (any, error) {

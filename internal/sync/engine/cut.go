@@ -148,10 +148,11 @@ func (l *linker) ends(id object.ID, x *life) bool {
 	return l.countLinks(x.typ, es) == 0 || l.bereft(id, x.typ, es, free)
 }
 
-// countLinks counts the entries that keep an object of the type alive.
+// countLinks counts the entries that keep an object of the type alive. What
+// people edit of an object does not, unless they founded it there.
 func (d *Decider) countLinks(typ string, es []*space.Entry) (n int) {
 	for _, e := range es {
-		if d.set.counts(typ, e.Connector) {
+		if d.set.counts(typ, e.Connector) && !(e.Explicit && d.set.Connectors[d.set.rank[e.Connector]].People) {
 			n++
 		}
 	}

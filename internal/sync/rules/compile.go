@@ -33,6 +33,7 @@ type System struct {
 func Compile(tree *config.Tree, systems []System) (*Set, problem.List) {
 	c := &compiler{tree: tree, set: &Set{Types: map[string]*Type{}}, schema: map[string]object.Schema{}, mv: map[string]*object.Type{}}
 	c.connectors(systems)
+	c.portal()
 	for _, s := range tree.Sections("metaverse") {
 		c.metaverse(s)
 	}
@@ -43,6 +44,7 @@ func Compile(tree *config.Tree, systems []System) (*Set, problem.List) {
 	}
 	c.rank()
 	c.finish()
+	c.readPortal()
 	for _, s := range tree.Sections("protect") {
 		c.protect(s)
 	}
@@ -84,7 +86,7 @@ func (c *compiler) metaverse(s *config.Section) {
 	for _, e := range s.Map("attributes") {
 		b := e.Sub()
 		kind, _ := object.ParseKind(b.Text("type"))
-		a := &Attribute{Attribute: object.Attribute{Name: e.Name, Kind: kind, Multi: b.Bool("multi")}, Folded: b.Text("case") == "ignored"}
+		a := &Attribute{Attribute: object.Attribute{Name: e.Name, Kind: kind, Multi: b.Bool("multi")}, Edited: b.Bool("editable"), Folded: b.Text("case") == "ignored"}
 		switch b.Text("mode") {
 		case "equal":
 			a.Mode = Equal
@@ -147,6 +149,10 @@ func (c *compiler) connectorNames() []string {
 func (c *compiler) entryType(v config.Value, text string) (object.Type, bool) {
 	conn, typ, _ := strings.Cut(text, "/")
 	s, ok := c.schema[conn]
+	if !ok && conn == Portal {
+		c.add(v.Problem(CodeUnknown, "people may edit nothing yet, so there is no "+text, "say editable: true of the attributes of metaverse "+typ+" that people may edit"))
+		return object.Type{}, false
+	}
 	if !ok {
 		c.add(v.Problem(CodeUnknown, fmt.Sprintf("there is no connector %q", conn), problem.Suggest(conn, c.connectorNames())))
 		return object.Type{}, false

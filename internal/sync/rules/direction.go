@@ -36,7 +36,7 @@ func (c *compiler) inbound(s *config.Section, from, to config.Value) {
 			r.Flows = append(r.Flows, f)
 		}
 	}
-	r.Recall = s.Text("missing") == "recall"
+	r.Recall = s.Text("missing") == "recall" || conn == Portal // what people remove there is meant
 	r.CutWhen = c.condition(s.Block, "cutWhen", &expr.Scope{Context: expr.ScopeFilter, Attr: &et})
 	c.set.Inbound = append(c.set.Inbound, r)
 }
@@ -126,6 +126,10 @@ func (c *compiler) outbound(s *config.Section, from, to config.Value) {
 		return
 	}
 	conn, typ, _ := strings.Cut(to.Text(), "/")
+	if conn == Portal {
+		c.add(to.Problem(CodeConflict, "nothing is sent to the portal: its pages show the metaverse", "remove the rule"))
+		return
+	}
 	r := &Outbound{Name: s.Name, Where: s.Where().String(), From: ot.Name, Connector: conn, To: typ}
 	targets := c.targets()
 	r.Exists = c.condition(s.Block, "exists", &expr.Scope{Context: expr.Existence, MV: ot})

@@ -35,6 +35,7 @@ func metaverseKind() config.Kind {
 					{Value: "merge", Summary: "all values together"},
 					{Value: "manual", Summary: "an expression decides", Fields: []config.Field{
 						{Name: "choose", Type: config.Expression, Required: true, Summary: "reads each connector's offer as attr.<connector>"}}}}},
+				{Name: "editable", Type: config.Bool, Default: "false", Summary: "people may edit it: a rule from portal/<type> can read it under the same name"},
 				{Name: "precedence", Type: config.List, Summary: "the rules that give it, best first, where the type's order does not fit", Elem: &config.Field{Name: "rule", Type: config.Text}},
 				{Name: "also", Type: config.List, Summary: "for unique(): attributes of accounts that must not have the name either, as connector/type/attribute",
 					Elem: &config.Field{Name: "spot", Type: config.Text}, Example: "[dir/inetOrgPerson/uid]"},
@@ -48,7 +49,7 @@ func metaverseKind() config.Kind {
 
 func ruleKind() config.Kind {
 	return config.Kind{Type: "rule", Summary: "how entries of a system become metaverse objects, or objects become accounts in a system", Fields: []config.Field{
-		{Name: "from", Type: config.Text, Required: true, Summary: "where values come from: connector/type, or a metaverse type", Example: "hr/employee"},
+		{Name: "from", Type: config.Text, Required: true, Summary: "where values come from: connector/type, portal/type for what people edit, or a metaverse type", Example: "hr/employee"},
 		{Name: "to", Type: config.Text, Required: true, Summary: "where they go: a metaverse type, or connector/type", Example: "person"},
 		{Name: "note", Type: config.Text, Summary: "what the rule is for, in your words"},
 		{Name: "scope", Type: config.Expression, Summary: "inbound: which entries the rule is for; by default all"},

@@ -28,7 +28,13 @@ type Set struct {
 type Connector struct {
 	Name   string
 	Schema object.Schema
+	// People write it: it is the built-in space of the portal. An entry that a
+	// person linked there says something about its object and does not keep it.
+	People bool
 }
+
+// Portal is the name of the built-in space that people's edits are entries of.
+const Portal = "portal"
 
 // Type is a metaverse object type.
 type Type struct {
@@ -56,6 +62,7 @@ type Attribute struct {
 	object.Attribute
 	Mode   Mode
 	Manual Expr   // for Manual: reads the offers as attr.<connector>
+	Edited bool   // people may edit it: entries of the portal's space have it too
 	Unique bool   // some flow gives it by unique(): its values are claimed
 	Also   []Spot // for Unique: attributes of staged accounts that must not have the name either
 	Key    bool   // some join rule looks objects up by it

@@ -2,13 +2,16 @@ package run
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"muster/internal/base/object"
 	"muster/internal/store"
 	"muster/internal/store/units"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -17,11 +20,72 @@ import (
 func (d *deciding) accept(ctx context.Context) error {
 	d.queue, d.offers = d.dec.Queue(), d.dec.Offers()
 	d.dec, d.trig.Entries, d.trig.Objects = nil, nil, nil // a large plan's are large
-	open, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.counted)
+	open, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.counted, d.own)
 	if err != nil {
 		return err
 	}
-	return d.r.store.Bulk(ctx, func(t *store.Tx) error { return d.leave(t, open) })
+	d.open = open
+	return d.r.store.Bulk(ctx, func(t *store.Tx) error {
+		if err := d.outdated(t, open); err != nil {
+			return err
+		}
+		return d.leave(t, open)
+	})
+}
+
+// waits lists what waits for people after the plan.
+func (d *deciding) waits() []engine.Hash {
+	var out []engine.Hash
+	add := func(id object.ID, changes []engine.Change) {
+		for i := range changes {
+			out = append(out, engine.ChangeHash(id, &changes[i]))
+		}
+	}
+	for i := range d.notes {
+		add(d.notes[i].object, d.notes[i].waiting)
+	}
+	for id, changes := range d.open {
+		add(id, changes)
+	}
+	return out
+}
+
+// outdated drops what deciding would leave behind for those whom somebody else
+// marked meanwhile, a small plan that passed beside it above all (ACC-8): they
+// are decided again.
+func (d *deciding) outdated(t *store.Tx, open map[object.ID][]engine.Change) error {
+	if gen, err := t.Generation(); err != nil || gen == d.gen {
+		return err
+	}
+	for part := range slices.Chunk(slices.Clone(d.notes), 1000) {
+		var ids []object.ID
+		for i := range part {
+			ids = append(ids, part[i].object)
+		}
+		marked, err := t.MarkedSince(d.moment, ids, nil, d.own)
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			d.stale[part[i].object] = marked[part[i].object] && open[part[i].object] == nil
+		}
+	}
+	d.notes = slices.DeleteFunc(d.notes, func(n note) bool { return d.stale[n.object] })
+	asking := slices.Collect(maps.Keys(d.offers))
+	for part := range slices.Chunk(asking, 1000) {
+		marked, err := t.MarkedSince(d.moment, nil, part, d.own)
+		if err != nil {
+			return err
+		}
+		for _, id := range part {
+			if marked[id] {
+				d.stale[id] = true
+				delete(d.offers, id)
+			}
+		}
+	}
+	d.queue = slices.DeleteFunc(d.queue, func(q *engine.Queued) bool { return d.stale[q.Entry] })
+	return nil
 }
 
 // leave writes notes, the waiting list, the join queue and what unlinked
@@ -58,19 +122,45 @@ func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error 
 	if err := t.SetOffers(d.offers); err != nil {
 		return err
 	}
-	if err := setSetting(t, settingClock, d.trig.Now); err != nil {
-		return err
-	}
-	if err := setSetting(t, settingRules, d.set.Version); err != nil {
+	if err := tick(t, d.trig.Now); err != nil {
 		return err
 	}
 	if err := d.r.keepRules(t, d.set.Version); err != nil {
+		return err
+	}
+	if d.few != nil {
+		return d.markFew(t)
+	}
+	if err := setSetting(t, settingRules, d.set.Version); err != nil {
 		return err
 	}
 	if err := t.Decided(d.connectors(), d.moment); err != nil {
 		return err
 	}
 	return t.MarkEntries(d.failed)
+}
+
+// tick notes the latest instant that deciding used (TIME-2): a small plan may
+// have used a later one than the large plan beside which it passed.
+func tick(t *store.Tx, now time.Time) error {
+	var last time.Time
+	if err := setting(t, settingClock, &last); err != nil || !now.After(last) {
+		return err
+	}
+	return setSetting(t, settingClock, now)
+}
+
+// markFew marks whom a small plan decided: a large one that is being decided at
+// the same time has read what they were before.
+func (d *deciding) markFew(t *store.Tx) error {
+	ids := slices.Clone(d.few.objects)
+	for i := range d.notes {
+		ids = append(ids, d.notes[i].object)
+	}
+	if err := t.MarkObjects(ids); err != nil {
+		return err
+	}
+	return t.MarkEntries(append(slices.Collect(maps.Keys(d.offers)), d.few.entries...))
 }
 
 // leaveOrigins writes where values come from that stay as they are (FLOW-21).
@@ -124,7 +214,8 @@ func (d *deciding) leaveQueue(t *store.Tx) error {
 	}
 	var gone []object.ID
 	for i := range was {
-		if !now[was[i].Entry] {
+		_, tried := d.offers[was[i].Entry]
+		if !now[was[i].Entry] && !d.stale[was[i].Entry] && (d.few == nil || tried) {
 			gone = append(gone, was[i].Entry)
 		}
 	}
@@ -148,7 +239,7 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 		switch p.State {
 		case store.PlanAccepting:
 			rep.count("resumed", 1)
-			if _, err := r.acceptPlan(ctx, rep, p, nil); err != nil {
+			if _, err := r.acceptPlan(ctx, rep, p, nil, store.Marks{}); err != nil {
 				return err
 			}
 		case store.PlanDeciding:
@@ -164,9 +255,9 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 
 // acceptPlan applies what is left of a plan, one transaction a batch of chunks.
 // counted is what guards count in it, noted with the first of them; a plan that
-// was interrupted has noted it. It returns the units that stay open because
-// nobody approved them (ACC-3).
-func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, counted map[engine.Count]int) (map[object.ID][]engine.Change, error) {
+// was interrupted has noted it. own are the marks that the plan set itself. It
+// returns the units that stay open because nobody approved them (ACC-3).
+func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, counted map[engine.Count]int, own store.Marks) (map[object.ID][]engine.Change, error) {
 	open := map[object.ID][]engine.Change{}
 	next, chunks := p.Accepted, (p.Units+units.InChunk-1)/units.InChunk
 	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * units.InChunk, Total: p.Units})
@@ -178,7 +269,7 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, 
 					return err
 				}
 			}
-			a := &accepting{r: r, t: t, p: p, open: open, first: first}
+			a := &accepting{r: r, t: t, p: p, open: open, first: first, own: own}
 			if next == 0 {
 				a.counted = counted
 			}
@@ -250,6 +341,7 @@ type accepting struct {
 	marks   []store.UnitMark
 	first   map[string]bool // connectors in which no plan before this one made accounts
 	ended   []*engine.Hold  // holds that end with their objects
+	own     store.Marks     // marks that this plan set
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
@@ -264,7 +356,7 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 	if err := a.load(v, c.Units); err != nil {
 		return err
 	}
-	skip, err := a.overtaken(c.Units)
+	skip, err := a.overtaken(v, c.Units)
 	if err != nil {
 		return err
 	}
@@ -272,6 +364,7 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 		u := &c.Units[i]
 		if skip[u.Object] {
 			a.leaveOut(u, no, i, store.UnitOvertaken)
+			a.mark = append(a.mark, engine.Moved(u.Changes)...) // who would found an object has none to be marked by
 			continue
 		}
 		if a.p.Trigger == onlyApproved && !approved(v, u) {
@@ -308,32 +401,61 @@ func approved(v *store.View, u *engine.Unit) bool {
 	return true
 }
 
-// overtaken finds units whose basis moved since they were decided. While nobody
-// else has written anything that deciding reads, there are none.
-func (a *accepting) overtaken(units []engine.Unit) (map[object.ID]bool, error) {
+// overtaken finds units whose basis moved since they were decided, or of which
+// somebody asked meanwhile that something be decided again, or that give a name
+// which somebody else got. While nobody else has written anything that deciding
+// reads, there are none.
+func (a *accepting) overtaken(v *store.View, units []engine.Unit) (map[object.ID]bool, error) {
 	gen, err := a.t.Generation()
 	if err != nil || gen == a.p.Generation {
 		return nil, err
 	}
 	var all []engine.Basis
+	var objs, entries []object.ID
+	var names []engine.Name
 	for i := range units {
-		all = append(all, units[i].Basis...)
+		u := &units[i]
+		all = append(all, u.Basis...)
+		objs = append(objs, u.Object)
+		entries = append(entries, engine.Moved(u.Changes)...)
+		names = append(names, a.namesOf(u)...)
 	}
 	moved, err := a.t.Moved(all)
-	if err != nil || len(moved) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	bad := map[engine.Basis]bool{}
 	for _, b := range moved {
 		bad[b] = true
 	}
+	marked, err := a.t.MarkedSince(a.p.Moment, objs, entries, a.own)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Load(engine.Need{Names: names}); err != nil {
+		return nil, err
+	}
 	out := map[object.ID]bool{}
 	for i := range units {
-		if slices.ContainsFunc(units[i].Basis, func(b engine.Basis) bool { return bad[b] }) {
-			out[units[i].Object] = true
-		}
+		u := &units[i]
+		out[u.Object] = marked[u.Object] ||
+			slices.ContainsFunc(u.Basis, func(b engine.Basis) bool { return bad[b] }) ||
+			slices.ContainsFunc(engine.Moved(u.Changes), func(id object.ID) bool { return marked[id] }) ||
+			slices.ContainsFunc(a.namesOf(u), func(n engine.Name) bool { owner, ok := v.Claimant(n); return ok && owner != u.Object })
 	}
 	return out, nil
+}
+
+// namesOf lists the unique names that a unit gives.
+func (a *accepting) namesOf(u *engine.Unit) []engine.Name {
+	var out []engine.Name
+	t := a.r.cfg.Rules.Types[u.Type]
+	for _, c := range u.Claims {
+		if t != nil && t.Attributes[c.Attr] != nil {
+			out = append(out, engine.Name{Type: u.Type, Attr: c.Attr, Value: object.Key(object.Str(c.Name), t.Attributes[c.Attr].Folded)})
+		}
+	}
+	return out
 }
 
 // load reads what applying the units reads: of those that only bring an object
@@ -406,6 +528,10 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 		return err
 	}
 	for _, l := range fx.Links {
+		if e := v.Entry(l.Entry); e != nil && e.Connector == rules.Portal && e.Explicit && l.To.IsZero() {
+			fx.Removed = append(fx.Removed, l.Entry) // what people edited of an object ends with it
+			continue
+		}
 		if err := w.Link(l, v.Entry(l.Entry)); err != nil {
 			return err
 		}
@@ -438,7 +564,7 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 
 // close marks who must be decided again, and counts for the guards.
 func (a *accepting) close() error {
-	if err := a.t.EndHolds(a.ended); err != nil {
+	if err := a.t.Marking(a.own, func() error { return a.t.EndHolds(a.ended) }); err != nil {
 		return err
 	}
 	if err := a.t.MarkUnits(a.p.No, a.marks); err != nil {
@@ -447,10 +573,13 @@ func (a *accepting) close() error {
 	if err := a.t.SetWaiting(a.open); err != nil {
 		return err
 	}
-	if err := a.t.MarkObjects(a.stale); err != nil {
-		return err
-	}
-	if err := a.t.MarkEntries(a.mark); err != nil {
+	err := a.t.Marking(a.own, func() error {
+		if err := a.t.MarkObjects(a.stale); err != nil {
+			return err
+		}
+		return a.t.MarkEntries(a.mark)
+	})
+	if err != nil {
 		return err
 	}
 	return addCounts(a.t, a.p, a.counted, a.linked)

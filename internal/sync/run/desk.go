@@ -19,6 +19,7 @@ type Desk interface {
 	Plans
 	Decide
 	Look
+	Portal
 }
 
 // Work moves data.
@@ -72,7 +73,7 @@ type Page struct {
 // PlanInfo is a plan as people see it in a list.
 type PlanInfo struct {
 	No       int64                `json:"no"`
-	Kind     string               `json:"kind"` // "sync", "preview", "undo", "rules"
+	Kind     string               `json:"kind"` // "sync", "preview", "rules", "edit"
 	State    string               `json:"state"`
 	By       string               `json:"by"`
 	Decided  time.Time            `json:"decided"` // the deciding clock's instant
@@ -267,6 +268,14 @@ type OriginInfo struct {
 	At     time.Time `json:"at,omitzero"`
 	Kept   bool      `json:"kept,omitempty"`
 	Hold   bool      `json:"hold,omitempty"` // a person's hold put it there
+	Edit   *EditInfo `json:"edit,omitempty"` // a person edited it in the portal
+}
+
+// EditInfo says who edited a value in the portal, when and why.
+type EditInfo struct {
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Because string    `json:"because,omitempty"`
 }
 
 // EntryInfo is an entry and what is on its way to it.
@@ -328,6 +337,8 @@ type OfferInfo struct {
 	Values []string `json:"values"`
 	Wins   bool     `json:"wins"`
 	Why    string   `json:"why"`
+	// Edit says who edited it in the portal, if that is where it comes from.
+	Edit *EditInfo `json:"edit,omitempty"`
 }
 
 // RefID returns the id in a reference value of the metaverse or of an image.

@@ -41,7 +41,7 @@ func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanat
 		case dotted || r.known(attribute):
 			return r.explainAccount(out, set, names, v, o, conn, attr)
 		default:
-			r.explainValue(out, set, names, v, o, attribute)
+			return r.explainValue(t, out, set, names, v, o, attribute)
 		}
 		return nil
 	})
@@ -66,7 +66,7 @@ func (r *Runner) explainObject(out *Explanation, entries []*space.Entry, o *meta
 }
 
 // explainValue says where a metaverse value comes from.
-func (r *Runner) explainValue(out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, attr string) {
+func (r *Runner) explainValue(t *store.Tx, out *Explanation, set *rules.Set, names *naming, v *store.View, o *metaverse.Object, attr string) error {
 	out.Values = slices.DeleteFunc(out.Values, func(x ValueInfo) bool { return x.Name != attr })
 	for _, h := range v.Holds(o.ID) {
 		if h.Target.Kind == engine.WholeObject || h.Target.Kind == engine.ObjectValue && h.Target.Name == attr {
@@ -74,12 +74,17 @@ func (r *Runner) explainValue(out *Explanation, set *rules.Set, names *naming, v
 		}
 	}
 	for _, c := range engine.Explain(v, set, r.now(), o.ID, attr) {
+		edit, err := r.editBehind(t, attr, c.Rule.Name, c.Entry.Connector, c.Entry.ID)
+		if err != nil {
+			return err
+		}
 		out.Offers = append(out.Offers, OfferInfo{Entry: c.Entry.Connector + "/" + c.Entry.Anchor, Rule: c.Rule.Name + " (" + c.Rule.Where + ")",
-			Rank: c.Rank, Values: names.texts(c.Values), Wins: c.Wins, Why: c.Why})
+			Rank: c.Rank, Values: names.texts(c.Values), Wins: c.Wins, Why: c.Why, Edit: edit})
 	}
 	if len(out.Offers) == 0 {
 		out.Lines = append(out.Lines, ReasonInfo{Said: "no rule of a linked entry gives " + attr, No: true})
 	}
+	return nil
 }
 
 // explainAccount says why an account, or a value of it, is so.

@@ -147,7 +147,7 @@ func (r *Runner) rulesInForce(ctx context.Context) (set *rules.Set, err error) {
 }
 
 // before returns the version of the rules that the last plan before p was
-// accepted with; "" if there was none.
+// accepted with, edits left out, which are about few; "" if there was none.
 func before(t *store.Tx, p store.Plan) (string, error) {
 	for no := p.No; ; {
 		list, err := t.Plans(no, 100)
@@ -155,7 +155,7 @@ func before(t *store.Tx, p store.Plan) (string, error) {
 			return "", err
 		}
 		for _, x := range list {
-			if no = x.No; x.State == store.PlanAccepted {
+			if no = x.No; x.State == store.PlanAccepted && x.Kind != planOfEdit {
 				return x.Rules, nil
 			}
 		}

@@ -29,6 +29,9 @@ func settingsKind() config.Kind {
 		{Name: "storePassword", Type: config.Secret, Summary: "the secret that holds the database's password"},
 		{Name: "secrets", Type: config.Path, Summary: "a folder with one file a secret, beside the environment"},
 		{Name: "approvals", Type: config.Int, Default: "1", Min: "1", Max: "9", Summary: "how many people must approve what waits; the author does not count when it is more than one"},
+		{Name: "edits", Type: config.Choice, Default: "unheld", Summary: "what is accepted of what people edit in the portal", Choices: []config.Option{
+			{Value: "unheld", Summary: "everything that no hold keeps back, at once"},
+			{Value: "approved", Summary: "only what people approved"}}},
 		{Name: "zone", Type: config.Zone, Default: "UTC", Summary: "the time zone in which times are shown"},
 	}}
 }

@@ -11,6 +11,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
+	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
 )
 
@@ -248,7 +249,7 @@ func (r *Runner) values(t *store.Tx, names *naming, o *metaverse.Object) ([]Valu
 	for i, a := range o.Attrs {
 		v := ValueInfo{Name: a.Name, Values: names.texts(a.Values)}
 		if i < len(o.Origins) {
-			origin, err := r.originInfo(t, o.Origins[i])
+			origin, err := r.originInfo(t, a.Name, o.Origins[i])
 			if err != nil {
 				return nil, err
 			}
@@ -261,10 +262,14 @@ func (r *Runner) values(t *store.Tx, names *naming, o *metaverse.Object) ([]Valu
 
 // originInfo says where a value came from: rule with file and line, entry,
 // import, time (LIN-1).
-func (r *Runner) originInfo(t *store.Tx, o metaverse.Origin) (OriginInfo, error) {
+func (r *Runner) originInfo(t *store.Tx, attr string, o metaverse.Origin) (OriginInfo, error) {
 	out := OriginInfo{Rule: o.Rule, Import: o.Import, At: o.At, Kept: o.Kept, Hold: o.Connector == "", Where: r.whereOf(o.Rule)}
 	if o.Connector == "" {
 		return out, nil
+	}
+	var err error
+	if out.Edit, err = r.editBehind(t, attr, o.Rule, o.Connector, o.Entry); err != nil {
+		return out, err
 	}
 	out.Entry = o.Connector + "/" + o.Anchor
 	if o.Anchor != "" {
@@ -275,6 +280,26 @@ func (r *Runner) originInfo(t *store.Tx, o metaverse.Origin) (OriginInfo, error)
 		out.Entry = e.Connector + "/" + e.Anchor
 	}
 	return out, err
+}
+
+// editBehind says who edited what a rule makes an attribute of.
+func (r *Runner) editBehind(t *store.Tx, attr, rule, connector string, entry object.ID) (*EditInfo, error) {
+	for _, in := range r.cfg.Rules.Inbound {
+		if in.Name != rule || connector != rules.Portal {
+			continue
+		}
+		for i := range in.Flows {
+			if in.Flows[i].Attr != attr {
+				continue
+			}
+			for _, x := range in.Flows[i].Value.Reads() {
+				if e, err := editOf(t, connector, entry, x.Attr); e != nil || err != nil {
+					return e, err
+				}
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (r *Runner) whereOf(rule string) string {

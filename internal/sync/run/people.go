@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -186,6 +187,9 @@ type votes map[string][]string
 
 const settingVotes = "votes"
 
+// settingAuthors says who edited what waits, by change.
+const settingAuthors = "authors"
+
 // vote notes an approval and returns what has enough of them. The author of
 // what waits does not count when more than one approval is demanded.
 func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) {
@@ -197,6 +201,10 @@ func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) 
 	if err := setting(t, settingVotes, &all); err != nil {
 		return nil, err
 	}
+	edited := map[string]string{}
+	if err := setting(t, settingAuthors, &edited); err != nil {
+		return nil, err
+	}
 	last, err := planOf(t, 0)
 	if err != nil {
 		return nil, err
@@ -204,8 +212,11 @@ func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) 
 	var ready []picked
 	for i := range list {
 		p := &list[i]
-		author := p.author
-		if p.hold != nil && p.hold.By != engine.ByGuard && p.hold.By != "" {
+		k := engine.ChangeHash(p.object, &p.change).String()
+		author := cmp.Or(edited[k], p.author)
+		if edited[k] != "" {
+			// who edited it, whoever decided about it since
+		} else if p.hold != nil && p.hold.By != engine.ByGuard && p.hold.By != "" {
 			author = p.hold.By
 		} else if author == "" {
 			author = last.Author
@@ -213,16 +224,34 @@ func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) 
 		if author == d.By {
 			return nil, &problem.Problem{Code: "author-may-not-approve", Object: d.By, Message: fmt.Sprintf("began this, and %d other people must approve it", need), Fix: "ask somebody else to approve it"}
 		}
-		k := engine.ChangeHash(p.object, &p.change).String()
 		if !slices.Contains(all[k], d.By) {
 			all[k] = append(all[k], d.By)
 		}
 		if len(all[k]) >= need {
 			ready = append(ready, *p)
 			delete(all, k)
+			delete(edited, k)
 		}
 	}
+	if err := setSetting(t, settingAuthors, edited); err != nil {
+		return nil, err
+	}
 	return ready, setSetting(t, settingVotes, all)
+}
+
+// addAuthors notes whose edit led to what waits.
+func addAuthors(t *store.Tx, by string, waits []engine.Hash) error {
+	if len(waits) == 0 {
+		return nil
+	}
+	all := map[string]string{}
+	if err := setting(t, settingAuthors, &all); err != nil {
+		return err
+	}
+	for _, h := range waits {
+		all[h.String()] = by
+	}
+	return setSetting(t, settingAuthors, all)
 }
 
 // Reject holds each change singly, so that an unrelated change of the same

@@ -64,6 +64,8 @@ func (r *Runner) bring(ctx context.Context, from *store.Store, no int64) (int64,
 
 // keep stores a plan that was decided elsewhere, chunk by chunk.
 func (r *Runner) keep(ctx context.Context, p store.Plan, chunk func(n int64) (*units.Chunk, error)) (int64, error) {
+	hash, counts, ended := p.Hash, p.Counts, p.Ended
+	p.Units, p.Accepted = 0, 0 // they are counted as they come
 	w, err := r.store.NewPlan(ctx, p)
 	if err != nil {
 		return 0, err
@@ -82,7 +84,7 @@ func (r *Runner) keep(ctx context.Context, p store.Plan, chunk func(n int64) (*u
 			}
 		}
 	}
-	out, err := w.End(p.Hash, p.Counts, p.Ended)
+	out, err := w.End(hash, counts, ended)
 	return out.No, err
 }
 

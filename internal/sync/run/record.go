@@ -8,10 +8,11 @@ import (
 	"muster/internal/store"
 )
 
-// names lists the connectors in the order of the rules.
+// names lists the spaces in the order of the rules: of each connector, and of
+// the portal.
 func (r *Runner) names() []string {
-	out := make([]string, len(r.cfg.Connectors))
-	for i, c := range r.cfg.Connectors {
+	out := make([]string, len(r.cfg.Rules.Connectors))
+	for i, c := range r.cfg.Rules.Connectors {
 		out[i] = c.Name
 	}
 	return out

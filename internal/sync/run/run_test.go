@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -13,6 +14,7 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/secret"
 	"muster/internal/store"
+	"muster/internal/store/storetest"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/connector/memory"
 	"muster/internal/sync/run"
@@ -82,9 +84,15 @@ type bench struct {
 	r   *run.Runner
 	now time.Time
 	cfg *run.Config
+
+	store *store.Store
 }
 
-func newBench(t *testing.T) *bench {
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+func newBench(t *testing.T) *bench { return benchOf(t, estate, storetest.SQLite(t)) }
+
+func benchOf(t *testing.T, estate, dsn string) *bench {
 	t.Helper()
 	b := &bench{t: t, sys: &memory.Systems{}, now: time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)}
 	kinds := []connector.Kind{memory.Kind(b.sys)}
@@ -97,12 +105,13 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(problems.Error())
 	}
 	b.cfg = cfg
-	s, err := store.Open(context.Background(), "sqlite:"+t.TempDir()+"/m.db", store.Options{Now: time.Now})
+	s, err := store.Open(context.Background(), dsn, store.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	b.r = run.New(s, cfg, run.Options{Now: func() time.Time { return b.now }, By: "tester", Secrets: secret.Fixed{}})
+	b.store = s
+	b.r = b.runner(nil)
 	for _, c := range cfg.Connectors {
 		conn, err := c.Open(context.Background(), secret.Fixed{})
 		if err != nil {
@@ -111,6 +120,10 @@ func newBench(t *testing.T) *bench {
 		conn.Close()
 	}
 	return b
+}
+
+func (b *bench) runner(watch func(run.Event)) *run.Runner {
+	return run.New(b.store, b.cfg, run.Options{Now: func() time.Time { return b.now }, By: "tester", Secrets: secret.Fixed{}, Observe: watch, Workers: 2})
 }
 
 func (b *bench) put(typ, anchor string, pairs ...string) {

@@ -30,17 +30,33 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 	if err := r.finishPlan(ctx, rep); err != nil {
 		return err
 	}
-	d := &deciding{r: r, rep: rep, opt: o, kind: "sync"}
-	var err error
-	if d.set, err = r.rulesInForce(ctx); err != nil {
+	d, err := r.deciding(ctx, o, "sync", nil)
+	if err != nil {
 		rep.Result = NoStartBadConfig
 		return err
+	}
+	return d.carryOut(ctx, rep)
+}
+
+// deciding begins a plan with the rules in force. f are those that a small one
+// is about; nil: whoever moved, or everybody.
+func (r *Runner) deciding(ctx context.Context, o SyncOptions, kind string, f *few) (*deciding, error) {
+	d := &deciding{r: r, opt: o, kind: kind, few: f, own: store.Marks{}, stale: map[object.ID]bool{}}
+	var err error
+	if d.set, err = r.rulesInForce(ctx); err != nil {
+		return nil, err
 	}
 	if o.Rules != nil {
 		d.set, d.kind = o.Rules.Rules, "rules"
 	} else if o.Preview {
 		d.kind = "preview"
 	}
+	return d, nil
+}
+
+// carryOut decides, and accepts unless that is only shown.
+func (d *deciding) carryOut(ctx context.Context, rep *StepReport) error {
+	d.rep = rep
 	if err := d.decide(ctx); err != nil {
 		return err
 	}
@@ -49,7 +65,7 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 	if len(d.faults) > 0 {
 		rep.Result = CompletedSync
 	}
-	if o.Preview {
+	if d.opt.Preview {
 		return d.keepWaiting(ctx)
 	}
 	return d.accept(ctx)
@@ -80,6 +96,16 @@ type deciding struct {
 	counted     map[engine.Count]int // what guards count in it
 	all         bool                 // everybody is decided
 	heldObjects []object.ID
+	open        map[object.ID][]engine.Change // units that nobody approved
+	few         *few                          // of a small plan; nil: whoever moved, or everybody
+	own         store.Marks                   // marks that this plan set
+	stale       map[object.ID]bool            // objects and entries that somebody marked meanwhile
+}
+
+// few are those that a small plan is about. It decides them and what follows,
+// and leaves the others who moved to the next synchronization.
+type few struct {
+	entries, objects []object.ID
 }
 
 // note is what deciding leaves behind beside units: it is written when the plan
@@ -145,6 +171,9 @@ func (d *deciding) gather(ctx context.Context) error {
 		if d.trig.Now, err = d.r.clock(t); err != nil {
 			return err
 		}
+		if d.few != nil {
+			return d.gatherFew(t)
+		}
 		if err := d.askAll(t); err != nil {
 			return err
 		}
@@ -173,6 +202,22 @@ func (d *deciding) gather(ctx context.Context) error {
 		d.trig.Window, err = window(t, d.trig.Now)
 		return err
 	})
+}
+
+// gatherFew takes who a small plan is about.
+func (d *deciding) gatherFew(t *store.Tx) (err error) {
+	entries := map[object.ID]bool{}
+	for _, id := range d.few.entries {
+		entries[id] = true
+	}
+	if err := d.addEntries(t, entries); err != nil {
+		return err
+	}
+	d.trig.Objects = slices.Clone(d.few.objects)
+	slices.SortFunc(d.trig.Objects, object.ID.Compare)
+	d.trig.Objects = slices.Compact(d.trig.Objects)
+	d.trig.Window, err = window(t, d.trig.Now)
+	return err
 }
 
 // askAll tells whether everybody is decided: in a full run, with other rules,
@@ -495,7 +540,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 		if len(v.Waiting) > 0 {
 			d.counts["held"]++
 		}
-		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] || len(v.Origins) > 0 {
+		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] || d.few != nil || len(v.Origins) > 0 {
 			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: v.Waiting, origins: v.Origins})
 		}
 	}
@@ -563,7 +608,9 @@ func (d *deciding) finish(ctx context.Context) error {
 	if len(holds) == 0 {
 		return nil
 	}
-	return d.r.store.People(ctx, func(t *store.Tx) error { return t.WriteHolds(holds) })
+	return d.r.store.People(ctx, func(t *store.Tx) error {
+		return t.Marking(d.own, func() error { return t.WriteHolds(holds) })
+	})
 }
 
 // report fills the counters by MIM's names (STAT-9, STAT-10) and our own.

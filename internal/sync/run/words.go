@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -330,10 +331,7 @@ func planned(t *store.Tx, id object.ID) bool {
 	return false
 }
 
-func (r *Runner) known(conn string) bool {
-	_, wrong := r.cfg.Connector(conn)
-	return wrong == nil
-}
+func (r *Runner) known(conn string) bool { return slices.Contains(r.names(), conn) }
 
 func nobody(text string) error {
 	return &problem.Problem{Code: "no-such-object", Message: fmt.Sprintf("there is no object %q", text), Fix: "find it with: muster find TEXT"}
