@@ -20,7 +20,8 @@ import (
 // InChunk is how many units a chunk holds; the last of a plan has fewer.
 const InChunk = 256
 
-const blockUnits = 8
+// blockUnits is how many units are compressed together.
+const blockUnits = 4
 
 var errDamaged = errors.New("a stored unit is damaged; run `muster store verify`")
 
@@ -58,7 +59,7 @@ func (p *Packer) Len() int { return p.n }
 // Add adds a unit.
 func (p *Packer) Add(e Encoded) {
 	p.hashes = append(p.hashes, e.Hash[:]...)
-	p.body = append(p.body, e.body...)
+	p.body = append(binary.AppendUvarint(p.body, uint64(len(e.body))), e.body...)
 	if p.n++; p.n%blockUnits == 0 {
 		p.cut()
 	}
@@ -89,14 +90,15 @@ type Chunk struct {
 	Units  []engine.Unit
 }
 
-// Packed is a chunk as it is stored. Blocks are decoded when they are asked for.
+// Packed is a chunk as it is stored. Units are decoded when they are asked for.
 type Packed struct {
 	plan, no int64
 	hashes   []engine.Hash
 
 	mu     sync.Mutex
 	blocks [][]byte
-	units  [][]engine.Unit
+	bodies [][]byte       // of units, of blocks that were opened
+	units  []*engine.Unit // that were decoded
 }
 
 // Open reads a chunk as the plan holds it.
@@ -105,60 +107,51 @@ func Open(plan, no int64, hashes, body []byte) (*Packed, error) {
 	for i := 0; i+16 <= len(hashes); i += 16 {
 		p.hashes = append(p.hashes, engine.Hash(hashes[i:i+16]))
 	}
+	var ok bool
 	for len(body) > 0 {
-		n, k := binary.Uvarint(body)
-		if k <= 0 || n > uint64(len(body)-k) {
+		var block []byte
+		if block, body, ok = cut(body); !ok {
 			return nil, p.damaged(errDamaged)
 		}
-		p.blocks = append(p.blocks, body[k:k+int(n)])
-		body = body[k+int(n):]
+		p.blocks = append(p.blocks, block)
 	}
 	if len(p.blocks) != (len(p.hashes)+blockUnits-1)/blockUnits {
 		return nil, p.damaged(errDamaged)
 	}
-	p.units = make([][]engine.Unit, len(p.blocks))
+	p.bodies, p.units = make([][]byte, len(p.hashes)), make([]*engine.Unit, len(p.hashes))
 	return p, nil
+}
+
+// cut takes a piece with its length from the beginning of b.
+func cut(b []byte) (piece, rest []byte, ok bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, nil, false
+	}
+	return b[k : k+int(n)], b[k+int(n):], true
 }
 
 func (p *Packed) damaged(err error) error {
 	return fmt.Errorf("plan %d, chunk %d: %w", p.plan, p.no, err)
 }
 
-// block returns the units of a block. They are shared: whoever reads them
-// changes nothing in them.
-func (p *Packed) block(i int) ([]engine.Unit, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.units[i] != nil {
-		return p.units[i], nil
+// open decompresses the block that the unit lies in.
+func (p *Packed) open(place int) error {
+	if p.bodies[place] != nil {
+		return nil
 	}
-	raw, err := s2.Decode(nil, p.blocks[i])
+	raw, err := s2.Decode(nil, p.blocks[place/blockUnits])
 	if err != nil {
-		return nil, p.damaged(errDamaged)
+		return p.damaged(errDamaged)
 	}
-	units := make([]engine.Unit, min(blockUnits, len(p.hashes)-i*blockUnits))
-	r := object.NewSharingReader(raw)
-	for k := range units {
-		units[k] = engine.ReadUnit(r)
-	}
-	if r.Err() != nil {
-		return nil, p.damaged(r.Err())
-	}
-	p.units[i] = units
-	return units, nil
-}
-
-// Chunk decodes all of it.
-func (p *Packed) Chunk() (*Chunk, error) {
-	c := &Chunk{No: p.no, Hashes: p.hashes, Units: make([]engine.Unit, 0, len(p.hashes))}
-	for i := range p.blocks {
-		units, err := p.block(i)
-		if err != nil {
-			return nil, err
+	first := place / blockUnits * blockUnits
+	for i := first; i < min(first+blockUnits, len(p.hashes)); i++ {
+		var ok bool
+		if p.bodies[i], raw, ok = cut(raw); !ok {
+			return p.damaged(errDamaged)
 		}
-		c.Units = append(c.Units, units...)
 	}
-	return c, nil
+	return nil
 }
 
 // Unit decodes one unit; nil if there is none at the place. It is shared: whoever
@@ -167,11 +160,34 @@ func (p *Packed) Unit(place int) (*engine.Unit, error) {
 	if place >= len(p.hashes) {
 		return nil, nil
 	}
-	units, err := p.block(place / blockUnits)
-	if err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.units[place] != nil {
+		return p.units[place], nil
+	}
+	if err := p.open(place); err != nil {
 		return nil, err
 	}
-	return &units[place%blockUnits], nil
+	r := object.NewSharingReader(p.bodies[place])
+	u := engine.ReadUnit(r)
+	if r.Err() != nil {
+		return nil, p.damaged(r.Err())
+	}
+	p.units[place] = &u
+	return &u, nil
+}
+
+// Chunk decodes all of it.
+func (p *Packed) Chunk() (*Chunk, error) {
+	c := &Chunk{No: p.no, Hashes: p.hashes, Units: make([]engine.Unit, len(p.hashes))}
+	for i := range c.Units {
+		u, err := p.Unit(i)
+		if err != nil {
+			return nil, err
+		}
+		c.Units[i] = *u
+	}
+	return c, nil
 }
 
 // Cache remembers chunks, which never change, for the transactions that
