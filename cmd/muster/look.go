@@ -38,33 +38,40 @@ and what waits for people.`,
 }
 
 func (c *cli) findCommand() *cobra.Command {
-	var size int
+	var page run.Page
 	cmd := &cobra.Command{
-		Use: "find TEXT", Short: "Find objects by the beginning of a name",
-		Long:    "Lists objects whose display name or account name begins with the text; case does not matter.",
-		Example: "  muster find okafor\n  muster find \"anna li\" --size 10",
+		Use: "find TEXT [--sort name|type|founder]", Short: "Find objects by the beginning of a name",
+		Long: `Lists objects whose display name or account name begins with the text; case does not matter. The one that
+is named exactly comes first, the others by the name they are found by, or sorted.`,
+		Example: "  muster find okafor\n  muster find \"anna li\" --size 10\n  muster find a --sort type --match hr/",
 		Args:    arguments(1, -1), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
 			word := strings.Join(args, " ")
 			return c.with(ctx, func(s *app.Session) error {
-				list, err := s.Find(ctx, word, run.Page{Size: size})
+				list, err := s.Find(ctx, word, page)
 				if err != nil {
 					return err
 				}
 				return c.give(list, func(p *text.Printer) {
-					if len(list) == 0 {
+					switch {
+					case len(list) > 0:
+						p.Objects(list)
+						p.More(len(list), pageSize(page), 0, list[len(list)-1].ID)
+					case page.After != "" || page.Match != "":
+						p.Empty("no further name begins with "+word, "")
+					default:
 						p.Empty("no name begins with "+word, "fewer letters, or an entry, such as: muster show hr/1002")
-						return
-					}
-					p.Objects(list)
-					if len(list) == size {
-						p.Line("%s", p.Faint("the first "+strconv.Itoa(size)+"; --size shows more"))
 					}
 				})
 			})
 		}),
 	}
-	cmd.Flags().IntVar(&size, "size", 100, "at most `N` objects")
+	f := cmd.Flags()
+	f.StringVar(&page.After, "after", "", "begin behind the object with this `ID`")
+	f.IntVar(&page.Size, "size", 100, "at most `N` objects")
+	f.StringVar(&page.Match, "match", "", "only objects whose name contains this `TEXT`")
+	f.StringVar(&page.Sort, "sort", "", "`ORDER`: name, type or founder")
+	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions([]string{"name", "type", "founder"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

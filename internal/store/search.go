@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"muster/internal/base/object"
 	"muster/internal/store/layout"
@@ -18,40 +19,93 @@ type Page struct {
 
 // Search returns objects whose attribute begins with the text, letters' case
 // ignored, in the order of the attribute; after is the Next of the page before.
+// An object is found once, by the first of its values.
 func (t *Tx) Search(attr, begin, after string, limit int) (Page, error) {
-	y, err := t.rows.Known(attr)
-	if err != nil || y == 0 {
+	text, err := t.searchText(attr, begin)
+	if err != nil || text == nil {
 		return Page{}, err
 	}
-	text := layout.AppendOrdered(layout.BE32(nil, y), object.Fold(begin))
-	text = text[:len(text)-2] // without the end mark
-	keys, next, err := t.page(layout.SearchTexts, text, after, limit)
+	recs, next, err := t.page(layout.SearchTexts, text, after, limit)
 	if err != nil {
 		return Page{}, err
 	}
-	list, err := t.objectList(keys)
-	return Page{Objects: list, Next: next}, err
+	rows, err := t.objectsByKey(keysOf(recs))
+	if err != nil {
+		return Page{}, err
+	}
+	out := Page{Next: next}
+	for _, rec := range recs {
+		w := rows[layout.U64(rec[len(rec)-8:])]
+		if w != nil && string(rec) == t.firstFound(w, text, attr) {
+			out.Objects = append(out.Objects, &w.obj)
+		}
+	}
+	return out, nil
 }
 
-// page returns the keys of an index's records that begin with the text; next is
-// the after of the page behind it, "" when this was the last.
-func (t *Tx) page(kind sorted.Kind, begin []byte, after string, limit int) (keys []int64, next string, err error) {
+// FoundAt returns where Search finds the object, as an after for the page behind
+// it; "" if it does not.
+func (t *Tx) FoundAt(attr, begin string, id object.ID) (string, error) {
+	text, err := t.searchText(attr, begin)
+	if err != nil || text == nil {
+		return "", err
+	}
+	rows, err := t.headsOf([]object.ID{id})
+	if w := rows[id]; w != nil {
+		return t.firstFound(w, text, attr), nil
+	}
+	return "", err
+}
+
+// searchText is how the records begin by which the text is found; nil if
+// nothing stored has the attribute.
+func (t *Tx) searchText(attr, begin string) ([]byte, error) {
+	y, err := t.rows.Known(attr)
+	if err != nil || y == 0 {
+		return nil, err
+	}
+	text := layout.AppendOrdered(layout.BE32(nil, y), object.Fold(begin))
+	return text[:len(text)-2], nil // without the end mark
+}
+
+// firstFound is the first of the object's records that begin with the text.
+func (t *Tx) firstFound(w *objectRow, text []byte, attr string) (first string) {
+	for _, v := range w.obj.Attrs.Get(attr) {
+		rec := string(searchRec(layout.U32(text), object.Key(v, true), w.key))
+		if strings.HasPrefix(rec, string(text)) && (first == "" || rec < first) {
+			first = rec
+		}
+	}
+	return first
+}
+
+// page returns an index's records that begin with the text; next is the after
+// of the page behind it, "" when this was the last.
+func (t *Tx) page(kind sorted.Kind, begin []byte, after string, limit int) (recs [][]byte, next string, err error) {
 	from := begin
 	if after != "" {
 		from = append([]byte(after), 0)
 	}
 	err = t.sets.Scan(kind, from, nextText(begin), func(rec []byte) bool {
-		if len(keys) == limit {
+		if len(recs) == limit {
 			return false
 		}
-		keys = append(keys, layout.U64(rec[len(rec)-8:]))
-		next = string(rec)
+		recs = append(recs, slices.Clone(rec))
 		return true
 	})
-	if len(keys) < limit {
-		next = ""
+	if len(recs) == limit && limit > 0 {
+		next = string(recs[limit-1])
 	}
-	return keys, next, err
+	return recs, next, err
+}
+
+// keysOf reads the keys that end records.
+func keysOf(recs [][]byte) []int64 {
+	keys := make([]int64, len(recs))
+	for i, rec := range recs {
+		keys[i] = layout.U64(rec[len(rec)-8:])
+	}
+	return keys
 }
 
 func nextText(p []byte) []byte {
@@ -122,10 +176,11 @@ func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entr
 		return nil, "", err
 	}
 	from := layout.AppendOrdered(layout.BE32(nil, sym), begin)
-	keys, next, err := t.page(layout.EntryOrder, from[:len(from)-2], after, limit)
+	recs, next, err := t.page(layout.EntryOrder, from[:len(from)-2], after, limit)
 	if err != nil {
 		return nil, "", err
 	}
+	keys := keysOf(recs)
 	got, err := t.entriesByKey(slices.Clone(keys))
 	var out []*space.Entry
 	for _, k := range keys {

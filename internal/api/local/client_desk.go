@@ -202,5 +202,8 @@ func query(p run.Page) url.Values {
 	if p.Object != "" {
 		q.Set("object", p.Object)
 	}
+	if p.Sort != "" {
+		q.Set("sort", p.Sort)
+	}
 	return q
 }

@@ -185,7 +185,7 @@ func TestClientIsTheSameDesk(t *testing.T) {
 	t.Parallel()
 	f, client := serve(t)
 	sel, who := run.Selection{Plan: 7, Object: "person hr/1001", Target: "dir.fax", Cause: "guard blanks"}, run.Decision{By: Account(), Because: "so"}
-	page, ctx := run.Page{After: "a b&c", Size: 5, Match: "fäx", Object: "person hr/1"}, context.Background()
+	page, ctx := run.Page{After: "a b&c", Size: 5, Match: "fäx", Object: "person hr/1", Sort: "name"}, context.Background()
 	calls := map[string]func(d run.Desk) (any, error){
 		"import": func(d run.Desk) (any, error) { return d.Import(ctx, "hr", true) },
 		"sync": func(d run.Desk) (any, error) {

@@ -204,7 +204,7 @@ func paged[T any](c *call, list func(context.Context, run.Page) ([]T, error)) (a
 }
 
 func pageOf(q url.Values) (run.Page, error) {
-	p := run.Page{After: q.Get("after"), Match: q.Get("match"), Object: q.Get("object")}
+	p := run.Page{After: q.Get("after"), Match: q.Get("match"), Object: q.Get("object"), Sort: q.Get("sort")}
 	if text := q.Get("size"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {

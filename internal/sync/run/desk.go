@@ -65,6 +65,7 @@ type Page struct {
 	After string // where the last page ended (its last item's Key); "" begins
 	Size  int    // 0: 100
 	Match string // only items whose object, change or cause contains this
+	Sort  string // of what Find lists: "name", "type" or "founder"; "": by what it is found by
 	// Object asks for the units of one object: "person hr/1002", "hr/1002", an
 	// id, or the beginning of a name that only one object has.
 	Object string

@@ -1,9 +1,7 @@
 package run
 
 import (
-	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -391,32 +389,6 @@ func (r *Runner) byName(t *store.Tx, text string) (ref, error) {
 		}
 	}
 	return ref{}, &problem.Problem{Code: "several-objects", Message: fmt.Sprintf("%d objects begin with %q", len(found), text), Fix: "list them with: muster find " + strconv.Quote(text) + ", and name one by its founder, such as hr/1002"}
-}
-
-// Find lists objects whose name begins with the text.
-func (r *Runner) Find(ctx context.Context, text string, p Page) ([]ObjectName, error) {
-	var out []ObjectName
-	seen := map[string]bool{}
-	err := r.store.Read(ctx, func(t *store.Tx) error {
-		if x, err := r.find(t, text); err == nil {
-			out = append(out, nameOf(x.obj))
-			seen[x.id.String()] = true
-		}
-		for _, attr := range r.opt.Search {
-			page, err := t.Search(attr, text, "", math.MaxInt16)
-			if err != nil {
-				return err
-			}
-			for _, o := range page.Objects {
-				if n := nameOf(o); !seen[n.ID] && len(out) < p.size() {
-					seen[n.ID] = true
-					out = append(out, n)
-				}
-			}
-		}
-		return nil
-	})
-	return out, err
 }
 
 // cutEntry takes an entry's name apart: connector/anchor, or connector:"dn".
