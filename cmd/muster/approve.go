@@ -181,6 +181,10 @@ kept, decide again until the folder has others. Nothing changes before the next 
 		Args:    arguments(1, 1), ValidArgsFunction: c.completePlan, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
 			return c.withPlan(ctx, args, func(s *app.Session, info *run.PlanInfo) error {
+				if info.State != "accepted" { // there is nothing to be asked about
+					_, err := s.Undo(ctx, info.No, run.Decision{By: s.Person, Because: because})
+					return err
+				}
 				if err := c.confirm(ctx, fmt.Sprintf("take back what plan %d did to %s?", info.No, term.Count(info.Units, "object"))); err != nil {
 					return err
 				}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"runtime"
@@ -110,8 +111,9 @@ type told struct {
 // stories runs stories and shows what became of them.
 func (c *cli) stories(ctx context.Context, paths []string) error {
 	results, err := runStories(ctx, paths, runtime.GOMAXPROCS(0))
-	if errors.Is(err, os.ErrNotExist) {
-		return &problem.Problem{Code: "no-such-file", Message: err.Error(), Fix: "name files that end in .txtar, or folders that hold some"}
+	var missing *fs.PathError
+	if errors.As(err, &missing) && errors.Is(err, os.ErrNotExist) {
+		return &problem.Problem{Code: "no-such-file", Object: missing.Path, Message: "is not there", Fix: "name files that end in .txtar, or folders that hold some"}
 	}
 	if err != nil {
 		return err

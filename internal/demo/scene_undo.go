@@ -19,13 +19,8 @@ func sceneUndo(ctx context.Context, s *stage, e *estate) error {
 	if err != nil {
 		return err
 	}
-	s.table([][]string{
-		{number(info.Undone), "values go back exactly"},
-		{number(len(info.Partial)), "go back in part"},
-		{number(len(info.Never)), "cannot go back"},
-		{number(len(info.Moved)), "have changed since and are left alone"},
-	})
-	s.expect(info.Undone > 0 && len(info.Partial) == 0 && len(info.Never) == 0, "everything can be undone exactly")
+	s.shows("plan %d came from changed rules; the earlier rules decide again", info.Plan)
+	s.proof(info.Rules != "", "A change of rules is undone as a whole, by deciding with the earlier rules.")
 	s.command("muster sync", "muster export dir")
 	if _, err := e.desk.Sync(ctx, run.SyncOptions{}); err != nil {
 		return err
@@ -39,7 +34,7 @@ func sceneUndo(ctx context.Context, s *stage, e *estate) error {
 	}
 	s.proof(p.External() == 0, "Nobody is shown as external in the directory any more.")
 	s.line("")
-	s.say("The rule still says otherwise, so each value is held as it was. When the rule's line goes back, too, the holds end by themselves.")
+	s.say("The folder still has the new rule. The earlier rules decide until it has others, so the line is taken back there, too.")
 	if err := replaceIn(e.dir, newFlow, oldFlow); err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ func (r *Runner) Explain(ctx context.Context, text, attribute string) (*Explanat
 		if err != nil {
 			return err
 		}
+		if _, err := r.parseTarget(o.Type, o.ID, attribute); err != nil {
+			return err
+		}
 		out = &Explanation{Name: nameOf(o), Attribute: attribute}
 		names := newNaming(t)
 		if err := names.load(refsOf(o, v.EntriesOf(o.ID))); err != nil {
