@@ -407,6 +407,17 @@ type Ref struct {
 	rec  []byte
 }
 
+// AllMoved reports that all entries of the connector count as moved since they
+// were decided: none was decided yet.
+func (t *Tx) AllMoved(connector string) (bool, error) {
+	sym, err := t.known(connector)
+	if err != nil || sym == 0 {
+		return false, err
+	}
+	conns, err := t.connectors()
+	return conns[sym] != nil && conns[sym].decideAll, err
+}
+
 // EachEntry calls fn with the released entries of the connector in the order
 // of their anchors, a batch at a time, beginning behind after ("" begins at
 // the first). all tells whether all are meant, or only those that moved since

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -219,7 +220,38 @@ func (s *sqliteSession) query(ctx context.Context, q string, b *Batch, args []an
 		s.note(err)
 		return nil, err
 	}
-	return rs, nil
+	return &sqliteRows{Rows: rs}, nil
+}
+
+// sqliteRows takes blobs as the driver hands them out, in memory that nobody
+// else has, where database/sql would copy them once more.
+type sqliteRows struct {
+	*sql.Rows
+	dest  []any // what is scanned into: as given, but for blobs
+	blobs []blob
+}
+
+type blob struct {
+	raw sql.RawBytes
+	to  *[]byte
+}
+
+// Scan reads a row. All rows of a query are scanned into the same places.
+func (r *sqliteRows) Scan(dest ...any) error {
+	if r.dest == nil {
+		r.dest, r.blobs = slices.Clone(dest), make([]blob, 0, len(dest))
+		for i := range dest {
+			if to, ok := dest[i].(*[]byte); ok {
+				r.blobs = append(r.blobs, blob{to: to})
+				r.dest[i] = &r.blobs[len(r.blobs)-1].raw
+			}
+		}
+	}
+	err := r.Rows.Scan(r.dest...)
+	for i := range r.blobs {
+		*r.blobs[i].to = r.blobs[i].raw
+	}
+	return err
 }
 
 func (s *sqliteSession) load(ctx context.Context, table string, cols []string, b *Batch) error {

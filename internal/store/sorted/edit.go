@@ -130,7 +130,7 @@ func (s *Sets) chunks(k Kind, no int64, b *db.Batch) ([]chunk, error) {
 func (s *Sets) read(k Kind, no int64, which *db.Batch, lo, body *[]byte) ([]chunk, error) {
 	var out []chunk
 	err := s.tx.EachOf(which, []any{lo, body}, func() error {
-		out = append(out, chunk{lo: append([]byte{}, *lo...), body: append([]byte{}, *body...)})
+		out = append(out, chunk{lo: notNil(*lo), body: notNil(*body)}) // each row is read into memory of its own
 		return nil
 	}, readChunks, int64(k), no)
 	slices.SortFunc(out, func(a, b chunk) int { return bytes.Compare(a.lo, b.lo) })

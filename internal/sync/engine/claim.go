@@ -33,10 +33,6 @@ func (d *Decider) Claim(v View) error {
 				need.Names = append(need.Names, d.name(x.typ, w.Attr, cmp.Or(w.Name, w.Wish)))
 			}
 		}
-		need.Objects = part
-		for _, id := range part {
-			need.Entries = append(need.Entries, d.life[id].entries...)
-		}
 		if err := v.Load(need); err != nil {
 			return err
 		}
@@ -112,6 +108,9 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 	candidate := w.Wish
 	for n := int64(1); n <= maxCandidates; n++ {
 		if n == 2 {
+			if err := d.loadTouchedInto(v, []object.ID{id}); err != nil {
+				return "", err
+			}
 			if u, in = d.uniqueFlow(v, id, typ, w.Attr); u == nil {
 				return "", nil
 			}

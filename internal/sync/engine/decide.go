@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"muster/internal/base/object"
+	"muster/internal/sync/rules"
 )
 
 // Objects lists the objects that the plan decides, after Link and Claim: those
@@ -21,28 +22,27 @@ func (d *Decider) Objects(v View) ([]object.ID, error) {
 // entry of an object that comes or goes: their references appear or go.
 func (d *Decider) namers(v View) error {
 	l := &linker{Decider: d, v: v, tried: map[object.ID]bool{}}
-	changed := make([]object.ID, 0, len(d.moved))
-	for ids := range slices.Chunk(d.moved, chunk) {
-		if err := v.Load(Need{Entries: ids}); err != nil {
-			return err
+	var changed []object.ID
+	for _, m := range d.moved {
+		if m.stored != d.linkOf(m.entry, m.stored, free) || m.stored != d.linkOf(m.entry, m.stored, held) {
+			changed = append(changed, m.entry)
 		}
-		for _, id := range ids {
-			e := v.Entry(id)
-			if e != nil && !d.trig.All[e.Connector] && (e.Link != d.linkOf(id, e.Link, free) || e.Link != d.linkOf(id, e.Link, held)) {
-				changed = append(changed, id)
-			}
-		}
-		v.Forget()
 	}
-	for ids := range slices.Chunk(slices.Clone(d.order), chunk) {
+	var comesOrGoes []object.ID
+	for _, id := range d.order {
+		x := d.life[id]
+		if (x.typ != "") != (x.stored != "") || x.held != (x.stored != "") {
+			comesOrGoes = append(comesOrGoes, id)
+		}
+	}
+	if d.everyEntry() {
+		comesOrGoes = nil
+	}
+	for ids := range slices.Chunk(comesOrGoes, chunk) {
 		if err := d.loadTouchedInto(v, ids); err != nil {
 			return err
 		}
 		for _, id := range ids {
-			x := d.life[id]
-			if (x.typ != "") == (x.stored != "") && x.held == (x.stored != "") || x.stored == "" && len(x.entries) == 0 {
-				continue
-			}
 			for _, e := range l.entriesOf(id) {
 				if e != nil && !d.trig.All[e.Connector] {
 					changed = append(changed, e.ID)
@@ -53,6 +53,11 @@ func (d *Decider) namers(v View) error {
 	}
 	sortIDs(&changed)
 	return l.touchAll(changed, func(ids []object.ID) Need { return Need{Namers: ids} }, v.Namers)
+}
+
+// everyEntry reports that all entries there are have been named.
+func (d *Decider) everyEntry() bool {
+	return !slices.ContainsFunc(d.set.Connectors, func(c *rules.Connector) bool { return !d.trig.All[c.Name] })
 }
 
 // touchAll touches the objects that who names for each of the ids.

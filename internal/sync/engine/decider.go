@@ -62,10 +62,13 @@ type Decider struct {
 	holds  map[object.ID][]*Hold // written by guards in this plan
 	faults []ObjectFault
 
-	moved []object.ID // entries whose link the plan changes, in the order in which it does
+	moved []move // entries whose link the plan changes, and who names them is not in it anyway
 	split bool        // some life differs between the decisions
 	alone int64       // entries that were tried and stay without a link
 }
+
+// move is an entry that the plan may link to another object than to stored.
+type move struct{ entry, stored object.ID }
 
 // life is what the plan knows of an object it touches.
 type life struct {
@@ -139,7 +142,9 @@ func (d *Decider) setLink(e *space.Entry, to object.ID) {
 func (d *Decider) moves(e *space.Entry) {
 	if _, ok := d.link[e.ID]; !ok {
 		d.link[e.ID] = e.Link
-		d.moved = append(d.moved, e.ID)
+		if !d.trig.All[e.Connector] {
+			d.moved = append(d.moved, move{e.ID, e.Link})
+		}
 	}
 }
 

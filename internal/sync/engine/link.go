@@ -101,7 +101,7 @@ func (l *linker) offer() error {
 		}
 		for _, id := range ids {
 			e := l.v.Entry(id)
-			if e == nil || !l.linkOf(id, e.Link, free).IsZero() {
+			if e == nil || e.Stub || !l.linkOf(id, e.Link, free).IsZero() {
 				continue
 			}
 			if e.Link.IsZero() && e.Missing.IsZero() {
@@ -181,25 +181,15 @@ func (l *linker) seed() error {
 	return nil
 }
 
-// seedEntries touches the objects of the entries, and of those that people
-// linked to them, and lists the unlinked.
+// seedEntries touches the objects of the entries and lists the unlinked.
 func (l *linker) seedEntries(ids []object.ID) error {
-	if err := l.v.Load(Need{Entries: ids}); err != nil {
+	if err := l.v.Load(Need{Links: ids}); err != nil {
 		return err
 	}
 	var objects []object.ID
 	for _, id := range ids {
-		e := l.v.Entry(id)
-		if e == nil || e.Stub {
-			continue
-		}
-		if !e.Link.IsZero() && l.life[e.Link] == nil {
-			objects = append(objects, e.Link)
-		}
-		for _, h := range l.linkHolds(id) {
-			if h.binds(l.now) && l.life[h.Target.Object] == nil {
-				objects = append(objects, h.Target.Object)
-			}
+		if o := l.v.LinkOf(id); !o.IsZero() && l.life[o] == nil {
+			objects = append(objects, o)
 		}
 	}
 	if err := l.loadWithLinkHolds(objects); err != nil {
@@ -211,7 +201,7 @@ func (l *linker) seedEntries(ids []object.ID) error {
 		}
 	}
 	for _, id := range ids {
-		if e := l.v.Entry(id); e != nil && !e.Stub && e.Link.IsZero() && !l.tried[id] {
+		if l.v.LinkOf(id).IsZero() && !l.tried[id] {
 			l.tried[id] = true
 			l.todo = append(l.todo, id) // the trigger is in order
 		} else if e != nil && l.life[e.Link] != nil {

@@ -178,7 +178,11 @@ func (d *deciding) gather(ctx context.Context) error {
 			return err
 		}
 		for _, conn := range d.connectors() {
-			all := d.all
+			all, err := t.AllMoved(conn)
+			if err != nil {
+				return err
+			}
+			all = all || d.all
 			if err := t.EachEntry(conn, all, func(refs []store.Ref) (bool, error) {
 				for i := range refs {
 					d.trig.Entries = append(d.trig.Entries, refs[i].ID)
