@@ -407,15 +407,15 @@ type Ref struct {
 	rec  []byte
 }
 
-// AllMoved reports that all entries of the connector count as moved since they
-// were decided: none was decided yet.
+// AllMoved reports that all entries of the connector, if there are any, count as
+// moved since they were decided: none was decided yet.
 func (t *Tx) AllMoved(connector string) (bool, error) {
 	sym, err := t.known(connector)
 	if err != nil || sym == 0 {
-		return false, err
+		return err == nil, err
 	}
 	conns, err := t.connectors()
-	return conns[sym] != nil && conns[sym].decideAll, err
+	return conns[sym] == nil || conns[sym].decideAll, err
 }
 
 // EachEntry calls fn with the released entries of the connector in the order
