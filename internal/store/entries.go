@@ -410,12 +410,12 @@ type Ref struct {
 // AllMoved reports that all entries of the connector, if there are any, count as
 // moved since they were decided: none was decided yet.
 func (t *Tx) AllMoved(connector string) (bool, error) {
-	sym, err := t.known(connector)
+	sym, err := t.rows.Known(connector)
 	if err != nil || sym == 0 {
 		return err == nil, err
 	}
-	conns, err := t.connectors()
-	return conns[sym] == nil || conns[sym].decideAll, err
+	conns, err := t.rows.Connectors()
+	return conns[sym] == nil || conns[sym].DecideAll, err
 }
 
 // EachEntry calls fn with the released entries of the connector in the order

@@ -380,7 +380,7 @@ func (w *worker) outRefs(p *picture, a *account, r *rules.Outbound, f *rules.Out
 // accountWanted reports that the object t shall have an account in the
 // connector, in the mode.
 func (w *worker) accountWanted(t object.ID, conn string, m mode) bool {
-	x := w.life[t]
+	x := w.life(t)
 	if x == nil {
 		return w.v.Account(t, conn)
 	}

@@ -18,19 +18,13 @@ const maxCandidates = 10_000
 // its wish is unchanged; only the winning contributor's wish is claimed; a name
 // that was ever given belongs to its object.
 func (d *Decider) Claim(v View) error {
-	ids := make([]object.ID, 0, len(d.order))
-	for id, x := range d.life {
-		if len(x.wish) > 0 && x.typ != "" {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, d.compareClaims)
+	ids := d.claimants()
 	for part := range slices.Chunk(ids, chunk) {
 		var need Need
 		for _, id := range part {
-			x := d.life[id]
-			for _, w := range x.wish {
-				need.Names = append(need.Names, d.name(x.typ, w.Attr, cmp.Or(w.Name, w.Wish)))
+			x := d.life(id)
+			for _, w := range d.claims(x) {
+				need.Names = append(need.Names, d.name(d.typ(x), w.Attr, cmp.Or(w.Name, w.Wish)))
 			}
 		}
 		if err := v.Load(need); err != nil {
@@ -46,17 +40,43 @@ func (d *Decider) Claim(v View) error {
 	return nil
 }
 
-func (d *Decider) compareClaims(a, b object.ID) int {
-	x, y := d.life[a], d.life[b]
-	switch newA, newB := x.stored == "", y.stored == ""; {
+// claimants lists the objects that wish for names, in their order.
+func (d *Decider) claimants() []object.ID {
+	var list []claimant
+	for _, no := range d.order {
+		if x := d.lifeAt(no); x.claims != 0 && x.typ != 0 {
+			list = append(list, claimant{no, x.stored == 0})
+		}
+	}
+	if !slices.IsSortedFunc(list, d.compareClaims) {
+		slices.SortFunc(list, d.compareClaims)
+	}
+	ids := make([]object.ID, len(list))
+	for i := range list {
+		ids[i] = d.objects.list[list[i].no]
+	}
+	return ids
+}
+
+// claimant is an object that wishes for names.
+type claimant struct {
+	no   uint32
+	born bool // by this plan
+}
+
+func (d *Decider) compareClaims(a, b claimant) int {
+	switch newA, newB := a.born, b.born; {
 	case newA && newB:
-		return cmp.Or(x.founder.rank-y.founder.rank, compareText(x.founder.anchor, y.founder.anchor), a.Compare(b))
+		x, y := d.founder(d.lifeAt(a.no)), d.founder(d.lifeAt(b.no))
+		if c := cmp.Or(x.rank-y.rank, compareText(x.anchor, y.anchor)); c != 0 {
+			return c
+		}
 	case newA:
 		return 1
 	case newB:
 		return -1
 	}
-	return a.Compare(b)
+	return d.objects.list[a.no].Compare(d.objects.list[b.no])
 }
 
 func (d *Decider) name(typ, attr, value string) Name {
@@ -70,21 +90,23 @@ func (d *Decider) name(typ, attr, value string) Name {
 // claimFor gives one object its names; what it cannot get is left out, with a
 // fault.
 func (d *Decider) claimFor(v View, id object.ID) error {
-	x := d.life[id]
-	given := x.wish[:0]
-	for _, w := range x.wish {
+	x := d.life(id)
+	wishes := d.claims(x)
+	given := wishes[:0]
+	for _, w := range wishes {
 		if w.Name != "" { // it must be that one
-			free, err := d.isFree(v, d.name(x.typ, w.Attr, w.Name), id)
+			name := d.name(d.typ(x), w.Attr, w.Name)
+			free, err := d.isFree(v, name, id)
 			if err != nil {
 				return err
 			}
 			if free {
-				d.names[d.name(x.typ, w.Attr, w.Name)] = id
+				d.names[name.print()] = d.number(id)
 				given = append(given, w)
 			}
 			continue
 		}
-		name, err := d.freeName(v, id, x.typ, w)
+		name, err := d.freeName(v, id, d.typ(x), w)
 		if err != nil {
 			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: w.Attr + ": " + err.Error()})
 			continue
@@ -94,10 +116,10 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 			continue
 		}
 		w.Name = name
-		d.names[d.name(x.typ, w.Attr, name)] = id
+		d.names[d.name(d.typ(x), w.Attr, name).print()] = d.number(id)
 		given = append(given, w)
 	}
-	x.wish = given
+	d.setClaims(x, given)
 	return nil
 }
 
@@ -138,7 +160,7 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 // isFree reports that the object may have the name: nobody else got it in this
 // plan or before.
 func (d *Decider) isFree(v View, key Name, id object.ID) (bool, error) {
-	if owner, ok := d.names[key]; ok && owner != id {
+	if owner, ok := d.names[key.print()]; ok && d.objects.list[owner] != id {
 		return false, nil
 	}
 	return d.nobodys(v, key, id)
@@ -169,7 +191,7 @@ func (d *Decider) nobodys(v View, key Name, id object.ID) (bool, error) {
 // uniqueFlow returns the flow that won the wish, and its input.
 func (d *Decider) uniqueFlow(v View, id object.ID, typ, attr string) (*rules.Unique, rules.Input) {
 	w := &worker{Decider: d, v: v, hubs: map[object.ID]*hub{}}
-	h := &hub{id: id, x: d.life[id], stored: v.Object(id), same: true}
+	h := &hub{id: id, x: d.life(id), stored: v.Object(id), same: true}
 	from := d.inbound(typ, w.entries(h, free), h.stored, nil, sought).source(attr)
 	if from == nil {
 		return nil, nil

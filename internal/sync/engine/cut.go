@@ -54,8 +54,8 @@ func (l *linker) loadWithObjects(ids []object.ID) error {
 func (d *Decider) loadTouchedInto(v View, ids []object.ID) error {
 	var entries []object.ID
 	for _, id := range ids {
-		if x := d.life[id]; x != nil {
-			entries = append(entries, x.entries...)
+		if x := d.life(id); x != nil {
+			entries = d.appendEntries(entries, id, x)
 		}
 	}
 	return v.Load(Need{Objects: ids, Entries: entries})
@@ -69,7 +69,7 @@ func (l *linker) loadTouched(ids []object.ID) error { return l.loadTouchedInto(l
 func (l *linker) belongsNoMore(e *space.Entry, x *life) (bool, error) {
 	about := l.set.inbound[[2]string{e.Connector, e.Type}]
 	switch {
-	case l.set.governed[[2]string{x.typ, e.Connector}]:
+	case l.set.governed[[2]string{l.typ(x), e.Connector}]:
 		return !e.Missing.IsZero(), nil
 	case !e.Missing.IsZero():
 		if over, err := l.stagesOver(e, x, about); over || err != nil {
@@ -83,7 +83,7 @@ func (l *linker) belongsNoMore(e *space.Entry, x *life) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return !slices.ContainsFunc(rs, func(r *inrule) bool { return r.To == x.typ }), nil
+	return !slices.ContainsFunc(rs, func(r *inrule) bool { return r.To == l.typ(x) }), nil
 }
 
 // stagesOver reports that a vanished entry is cut: at once where its rule says
@@ -91,7 +91,7 @@ func (l *linker) belongsNoMore(e *space.Entry, x *life) (bool, error) {
 // that will be is noted.
 func (l *linker) stagesOver(e *space.Entry, x *life, about []*inrule) (bool, error) {
 	for _, r := range about {
-		if r.To != x.typ {
+		if r.To != l.typ(x) {
 			continue
 		}
 		if r.Recall {
@@ -108,7 +108,9 @@ func (l *linker) stagesOver(e *space.Entry, x *life, about []*inrule) (bool, err
 		if over {
 			return true, nil
 		}
-		x.due = earliest(x.due, due)
+		if !due.IsZero() {
+			l.dues[e.Link] = earliest(l.dues[e.Link], due)
+		}
 	}
 	return false, nil
 }
@@ -129,9 +131,9 @@ func (l *linker) bury() (any bool, err error) {
 			return false, err
 		}
 		for _, id := range ids {
-			x := l.life[id]
+			x := l.life(id)
 			x.mortal = false
-			if x.stored != "" && x.typ != "" && l.ends(id, x) {
+			if x.stored != 0 && x.typ != 0 && l.ends(id, x) {
 				l.end(id, x)
 				any = true
 			}
@@ -145,7 +147,7 @@ func (l *linker) bury() (any bool, err error) {
 // loss ends it (LINK-20, LINK-21).
 func (l *linker) ends(id object.ID, x *life) bool {
 	es := l.entriesOf(id)
-	return l.countLinks(x.typ, es) == 0 || l.bereft(id, x.typ, es, free)
+	return l.countLinks(l.typ(x), es) == 0 || l.bereft(id, l.typ(x), es, free)
 }
 
 // countLinks counts the entries that keep an object of the type alive. What
@@ -178,8 +180,8 @@ func (l *linker) bereft(id object.ID, typ string, es []*space.Entry, m mode) boo
 // end ends the object: its entries are freed, but for accounts that we govern,
 // whose fate the object's unit decides.
 func (l *linker) end(id object.ID, x *life) {
-	typ := x.typ
-	x.typ = ""
+	typ := l.typ(x)
+	x.typ = 0
 	for _, e := range l.entriesOf(id) {
 		switch {
 		case !l.set.governed[[2]string{typ, e.Connector}]:

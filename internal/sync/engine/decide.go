@@ -15,28 +15,26 @@ func (d *Decider) Objects(v View) ([]object.ID, error) {
 		return nil, err
 	}
 	d.markSplit()
-	return slices.Clone(d.order), nil
+	return d.touchedFrom(0), nil
 }
 
 // namers touches the objects that name an entry whose link changes, or any
 // entry of an object that comes or goes: their references appear or go.
 func (d *Decider) namers(v View) error {
-	l := &linker{Decider: d, v: v, tried: map[object.ID]bool{}}
+	l := &linker{Decider: d, v: v}
 	var changed []object.ID
 	for _, m := range d.moved {
-		if m.stored != d.linkOf(m.entry, m.stored, free) || m.stored != d.linkOf(m.entry, m.stored, held) {
+		if m.namers && (m.stored != d.linkOf(m.entry, m.stored, free) || m.stored != d.linkOf(m.entry, m.stored, held)) {
 			changed = append(changed, m.entry)
 		}
 	}
+	every := d.everyEntry()
 	var comesOrGoes []object.ID
-	for _, id := range d.order {
-		x := d.life[id]
-		if (x.typ != "") != (x.stored != "") || x.held != (x.stored != "") {
-			comesOrGoes = append(comesOrGoes, id)
+	for _, no := range d.order {
+		x := d.lifeAt(no)
+		if ((x.typ != 0) != (x.stored != 0) || x.held != (x.stored != 0)) && !every {
+			comesOrGoes = append(comesOrGoes, d.objects.list[no])
 		}
-	}
-	if d.everyEntry() {
-		comesOrGoes = nil
 	}
 	for ids := range slices.Chunk(comesOrGoes, chunk) {
 		if err := d.loadTouchedInto(v, ids); err != nil {
@@ -81,13 +79,15 @@ func (l *linker) touchAll(ids []object.ID, need func([]object.ID) Need, who func
 
 // touchObjects makes existing objects part of the plan after linking is done.
 func (l *linker) touchObjects(ids []object.ID) error {
-	ids = slices.DeleteFunc(ids, func(id object.ID) bool { return l.life[id] != nil })
+	ids = slices.DeleteFunc(ids, func(id object.ID) bool { return l.life(id) != nil })
 	if err := l.v.Load(Need{Objects: ids}); err != nil {
 		return err
 	}
 	for _, id := range ids {
 		if o := l.v.Object(id); o != nil {
-			l.enter(id, &life{typ: o.Type, stored: o.Type, held: true})
+			x := l.enter(id)
+			x.stored = l.words.add(o.Type)
+			x.typ, x.held = x.stored, true
 		}
 	}
 	return nil
@@ -195,7 +195,7 @@ func (w *worker) referrers(t *Tally, ids []object.ID) error {
 		}
 		for _, id := range part {
 			for _, r := range w.v.Referrers(id) {
-				if w.life[r] == nil {
+				if w.life(r) == nil {
 					t.Again = append(t.Again, r)
 				}
 			}
@@ -215,7 +215,7 @@ func (d *Decider) Extend(v View, ids []object.ID) ([]object.ID, error) {
 		return nil, err
 	}
 	v.Forget()
-	return slices.Clone(d.order[from:]), nil
+	return d.touchedFrom(from), nil
 }
 
 // load loads what deciding the objects reads: the objects with their entries,
@@ -230,7 +230,7 @@ func (w *worker) load(ids []object.ID) error {
 	}
 	var touched, others []object.ID
 	for _, t := range targets {
-		if w.life[t] != nil {
+		if w.life(t) != nil {
 			touched = append(touched, t)
 		} else {
 			others = append(others, t)
@@ -238,7 +238,7 @@ func (w *worker) load(ids []object.ID) error {
 	}
 	if len(w.set.through) == 0 {
 		touched = slices.DeleteFunc(touched, func(t object.ID) bool {
-			_, known := w.life[t].ends.get(0, free)
+			_, known := w.life(t).ends.get(0, free)
 			return known
 		})
 	}

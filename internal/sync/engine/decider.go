@@ -51,47 +51,20 @@ type Decider struct {
 	trig Trigger
 	now  time.Time
 
-	link   map[object.ID]object.ID // free links of entries that the plan moves
-	eff    map[object.ID]object.ID // held links that differ from the free ones
-	life   map[object.ID]*life     // objects the plan touches
-	order  []object.ID             // the same, in the order they were touched
-	keyed  map[Key][]object.ID     // touched objects by the keys the plan leaves them
-	names  map[Name]object.ID      // unique names given in this plan
-	queued map[object.ID]*Queued
-	asks   map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
-	holds  map[object.ID][]*Hold // written by guards in this plan
-	faults []ObjectFault
+	lives
+	entries ids                     // entries that were tried, or whose link the plan may change
+	links   []uint32                // their free links: number of the object and one, 0 for none, unmoved where the plan says nothing
+	eff     map[object.ID]object.ID // held links that differ from the free ones
+	keyed   owners                  // touched objects by the keys the plan leaves them
+	names   map[print]uint32        // unique names given in this plan, and to which object
+	queued  map[object.ID]*Queued
+	asks    map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
+	holds   map[object.ID][]*Hold // written by guards in this plan
+	faults  []ObjectFault
 
-	moved []move // entries whose link the plan changes, and who names them is not in it anyway
-	split bool        // some life differs between the decisions
-	alone int64       // entries that were tried and stay without a link
-}
-
-// move is an entry that the plan may link to another object than to stored.
-type move struct{ entry, stored object.ID }
-
-// life is what the plan knows of an object it touches.
-type life struct {
-	typ     string      // "" when the free decision ends it
-	stored  string      // its accepted type; "" for a newborn
-	held    bool        // it lives in the held decision
-	entries []object.ID // freely linked entries, once they differ from the accepted ones
-	linked  bool        // entries is valid
-	keys    []Key
-	wish    []metaverse.Claim // new wishes for unique names, then the names given
-	founder founder           // of a newborn: who founds it
-	due     time.Time         // when a kept entry of it will be cut
-	mortal  bool              // it is listed to be judged whether it ends
-	heeded  bool              // there are holds on it or on what it has
-	asked   int32             // how many of its entries the trigger names, and it keeps
-	ends    ends              // accounts wanted, once decided
-}
-
-// founder is the entry that founds an object, by its place in the order.
-type founder struct {
-	rank   int
-	anchor string
-	entry  object.ID
+	moved []move // entries whose link the plan changes; not those that had none, where nobody looks for namers
+	split bool   // some life differs between the decisions
+	alone int64  // entries that were tried and stay without a link
 }
 
 // Begin prepares a decision. The rules must have been checked.
@@ -103,11 +76,16 @@ func Begin(set *rules.Set, trig Trigger) *Decider {
 
 // reset forgets the passes but keeps the holds that guards wrote.
 func (d *Decider) reset() {
-	d.link, d.eff = map[object.ID]object.ID{}, map[object.ID]object.ID{}
-	d.life, d.order = map[object.ID]*life{}, nil
-	d.keyed, d.moved, d.faults = map[Key][]object.ID{}, nil, nil
-	d.alone = 0
-	d.names, d.queued, d.asks = map[Name]object.ID{}, map[object.ID]*Queued{}, map[object.ID][]Key{}
+	d.lives, d.entries, d.links = newLives(), ids{}, nil
+	d.eff, d.keyed, d.names = map[object.ID]object.ID{}, newOwners(), map[print]uint32{}
+	d.moved, d.faults, d.alone = nil, nil, 0
+	d.queued, d.asks = map[object.ID]*Queued{}, map[object.ID][]Key{}
+}
+
+// move is an entry that the plan may link to another object than to stored.
+type move struct {
+	entry, stored object.ID
+	namers        bool // who names it is to be looked for, as the trigger does not name everybody
 }
 
 // mode says which of the two decisions is meant.
@@ -126,53 +104,77 @@ func (d *Decider) linkOf(entry, stored object.ID, m mode) object.ID {
 			return l
 		}
 	}
-	if l, ok := d.link[entry]; ok {
-		return l
+	if no, ok := d.entries.find(entry); ok && int(no) < len(d.links) && d.links[no] != unmoved {
+		return d.objectAt(d.links[no])
 	}
 	return stored
+}
+
+// unmoved marks an entry of whose link the plan says nothing.
+const unmoved = 1<<32 - 1
+
+// objectAt returns the object that links names.
+func (d *Decider) objectAt(link uint32) (id object.ID) {
+	if link != 0 {
+		id = d.objects.list[link-1]
+	}
+	return id
 }
 
 // setLink changes the free link of e.
 func (d *Decider) setLink(e *space.Entry, to object.ID) {
 	d.moves(e)
-	d.link[e.ID] = to
+	no, _ := d.entries.find(e.ID)
+	d.links[no] = d.linkTo(to)
+}
+
+func (d *Decider) linkTo(o object.ID) uint32 {
+	if o.IsZero() {
+		return 0
+	}
+	return d.number(o) + 1
 }
 
 // moves notes that the plan may change the link of e.
 func (d *Decider) moves(e *space.Entry) {
-	if _, ok := d.link[e.ID]; !ok {
-		d.link[e.ID] = e.Link
-		if !d.trig.All[e.Connector] {
-			d.moved = append(d.moved, move{e.ID, e.Link})
-		}
+	no, _ := d.entries.add(e.ID)
+	for int(no) >= len(d.links) {
+		d.links = append(d.links, unmoved)
+	}
+	if d.links[no] != unmoved {
+		return
+	}
+	d.links[no] = d.linkTo(e.Link)
+	if namers := !d.trig.All[e.Connector]; namers || !e.Link.IsZero() {
+		d.moved = append(d.moved, move{e.ID, e.Link, namers})
 	}
 }
 
 // alive reports that the object exists in the mode. stored tells whether it
 // exists now; it is asked only for untouched objects.
 func (d *Decider) alive(id object.ID, m mode, stored func() bool) bool {
-	l := d.life[id]
-	if l == nil {
+	x := d.life(id)
+	if x == nil {
 		return stored()
 	}
 	if m == held {
-		return l.held
+		return x.held
 	}
-	return l.typ != ""
+	return x.typ != 0
 }
 
 // typeOf returns the object's type in the mode, "" when it does not exist.
 func (d *Decider) typeOf(id object.ID, stored *metaverse.Object, m mode) string {
-	l := d.life[id]
+	x := d.life(id)
 	switch {
-	case l == nil && stored == nil:
+	case x == nil && stored == nil:
 		return ""
-	case l == nil:
+	case x == nil:
 		return stored.Type
-	case m == free || l.typ != "" && l.held:
-		return l.typ
-	case l.held:
-		return l.stored
+	case m == free || x.typ != 0 && x.held:
+		return d.typ(x)
+	case x.held:
+		return d.stored(x)
 	}
 	return ""
 }

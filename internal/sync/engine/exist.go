@@ -116,8 +116,8 @@ func (d *Decider) givenNames(p *picture, stored *metaverse.Object) {
 func (d *Decider) giveNames(p *picture, id object.ID, stored *metaverse.Object, m mode) {
 	for _, w := range p.wishes {
 		c := claimed(stored, w.Attr)
-		if x := d.life[id]; x != nil && !fulfils(c, w) {
-			for _, now := range x.wish {
+		if x := d.life(id); x != nil && !fulfils(c, w) {
+			for _, now := range d.claims(x) {
 				if now.Attr == w.Attr && now.Wish == w.Wish && fulfils(now, w) {
 					c = now
 				}

@@ -94,8 +94,8 @@ func (d *Decider) allHolds(v View, id object.ID) []*Hold {
 // freeLife is Present when the free decision lets the object live. An object
 // that the plan does not touch stays what it is.
 func (d *Decider) freeLife(v View, id object.ID) object.Values {
-	if x := d.life[id]; x != nil {
-		return presence(x.typ != "")
+	if x := d.life(id); x != nil {
+		return presence(x.typ != 0)
 	}
 	return presence(v.Object(id) != nil)
 }
@@ -123,8 +123,9 @@ func (l *linker) birthRefused(id object.ID) bool { return l.Decider.birthRefused
 // whom they concern, until nothing changes. Where no hold concerns anybody, the
 // held decision is the free one.
 func (l *linker) holdBack() error {
-	for _, x := range l.life {
-		x.held = x.typ != ""
+	for _, no := range l.order {
+		x := l.lifeAt(no)
+		x.held = x.typ != 0
 	}
 	if len(l.suspects)+len(l.gave)+len(l.lost) == 0 {
 		return nil
@@ -191,7 +192,7 @@ func (b *backward) links() error {
 		for _, id := range moved {
 			e := b.v.Entry(id)
 			to := b.heldLink(e, b.linkOf(id, e.Link, free))
-			if x := b.life[to]; x != nil && b.birthRefused(to) && !b.set.governed[[2]string{x.typ, e.Connector}] {
+			if x := b.life(to); x != nil && b.birthRefused(to) && !b.set.governed[[2]string{b.typ(x), e.Connector}] {
 				b.moves(e)
 				to = object.ID{}
 			}
@@ -213,7 +214,7 @@ func (b *backward) hold(e *space.Entry, to object.ID) {
 		b.eff[e.ID] = to
 	}
 	for _, o := range [...]object.ID{was, to, e.Link, freely} {
-		if b.life[o] != nil {
+		if b.life(o) != nil {
 			b.judge[o] = true
 		}
 	}
@@ -257,7 +258,7 @@ func (b *backward) lives() error {
 			return err
 		}
 		for _, id := range part {
-			x := b.life[id]
+			x := b.life(id)
 			x.held = b.lives1(id, x)
 			if x.held {
 				continue
@@ -276,23 +277,17 @@ func (b *backward) lives() error {
 // lives1 reports that the object lives with the links that holds leave.
 func (b *backward) lives1(id object.ID, x *life) bool {
 	es := b.heldEntries(b.v, id)
-	kept := b.countLinks(x.typOr(), es) > 0 && !b.birthRefused(id)
+	kept := b.countLinks(b.typOr(x), es) > 0 && !b.birthRefused(id)
 	switch {
 	case b.stands(b.v, id):
-		return x.stored != ""
-	case x.stored == "":
-		return x.typ != "" && kept && slices.ContainsFunc(es, func(e *space.Entry) bool { return e.ID == x.founder.entry })
-	case x.typ == "": // its end came from links, some of which may be held back
-		return kept && !b.bereft(id, x.stored, es, held)
+		return x.stored != 0
+	case x.stored == 0:
+		by := b.founder(x).entry
+		return x.typ != 0 && kept && slices.ContainsFunc(es, func(e *space.Entry) bool { return e.ID == by })
+	case x.typ == 0: // its end came from links, some of which may be held back
+		return kept && !b.bereft(id, b.stored(x), es, held)
 	}
 	return kept
-}
-
-func (x *life) typOr() string {
-	if x.typ != "" {
-		return x.typ
-	}
-	return x.stored
 }
 
 // flips lets entries stay where they were that would come to an object that is
@@ -328,7 +323,7 @@ func (b *backward) flips() error {
 		for _, p := range part {
 			e := b.v.Entry(p.id)
 			to := b.linkOf(p.id, e.Link, held)
-			nowhere := !to.IsZero() && b.life[to] != nil && !b.life[to].held
+			nowhere := !to.IsZero() && b.life(to) != nil && !b.life(to).held
 			if to != e.Link && (nowhere || b.keeps(e, to)) {
 				b.hold(e, e.Link)
 			}
@@ -345,24 +340,24 @@ func (b *backward) keeps(e *space.Entry, to object.ID) bool {
 		return false
 	}
 	taker := b.v.Entry(x)
-	return taker != nil && b.linkOf(x, taker.Link, held) != e.Link && (e.Missing.IsZero() || !b.recalls(b.life[e.Link].typOr(), e))
+	return taker != nil && b.linkOf(x, taker.Link, held) != e.Link && (e.Missing.IsZero() || !b.recalls(b.typOr(b.life(e.Link)), e))
 }
 
 // heldEntries returns the entries linked to the object in the held decision.
 func (d *Decider) heldEntries(v View, id object.ID) []*space.Entry {
-	x := d.life[id]
+	x := d.life(id)
 	if x == nil {
 		return v.EntriesOf(id)
 	}
 	var out []*space.Entry
-	if x.stored != "" {
+	if x.stored != 0 {
 		for _, e := range v.EntriesOf(id) {
 			if d.linkOf(e.ID, e.Link, held) == id {
 				out = append(out, e)
 			}
 		}
 	}
-	for _, eid := range x.entries {
+	for _, eid := range d.appendEntries(nil, id, x) {
 		e := v.Entry(eid)
 		if e != nil && e.Link != id && d.linkOf(e.ID, e.Link, held) == id {
 			out = append(out, e)
@@ -438,8 +433,8 @@ func (w *worker) outcome(h *hub, t Target) (object.Values, bool) {
 // decision, so that others may too.
 func (d *Decider) markSplit() {
 	d.split = len(d.holds) > 0
-	for _, x := range d.life {
-		if x.held != (x.typ != "") {
+	for _, no := range d.order {
+		if x := d.lifeAt(no); x.held != (x.typ != 0) {
 			d.split = true
 			return
 		}

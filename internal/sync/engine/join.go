@@ -33,7 +33,7 @@ func (l *linker) join() error {
 func (l *linker) pass() (changed bool, err error) {
 	var left []object.ID
 	try := func(id object.ID) error {
-		delete(l.tried, id) // who is linked, and set free again, is listed again
+		l.tried.set(l, id, false) // who is linked, and set free again, is listed again
 		e := l.v.Entry(id)
 		if e == nil || !l.linkOf(id, e.Link, free).IsZero() {
 			return nil
@@ -44,7 +44,7 @@ func (l *linker) pass() (changed bool, err error) {
 			return err
 		}
 		if !linked {
-			l.tried[id] = true
+			l.tried.set(l, id, true)
 			left = append(left, id)
 			return nil
 		}
@@ -96,7 +96,6 @@ func (l *linker) pull() error {
 	keys := l.stale[:0]
 	for _, k := range l.stale {
 		if !l.pulled[k] && !l.trigAll() {
-			l.pulled[k] = true
 			keys = append(keys, k)
 		}
 	}
@@ -107,8 +106,12 @@ func (l *linker) pull() error {
 		}
 		var ids []object.ID
 		for _, k := range ks {
-			for _, id := range l.v.Candidates(k) {
-				if !l.tried[id] {
+			cs := l.v.Candidates(k)
+			if len(cs) > 0 {
+				l.pulled[k] = true
+			}
+			for _, id := range cs {
+				if !l.tried.has(l, id) {
 					ids = append(ids, id)
 				}
 			}
@@ -160,11 +163,13 @@ func (l *linker) loadTries(ids []object.ID) error {
 	}
 	for _, k := range keys {
 		objects = append(objects, l.v.Matches(k)...)
-		objects = append(objects, l.keyed[k]...)
+		for _, no := range l.keyed.of(k) {
+			objects = append(objects, l.objects.list[no])
+		}
 	}
 	for _, o := range objects {
-		if x := l.life[o]; x != nil {
-			entries = append(entries, x.entries...)
+		if x := l.life(o); x != nil {
+			entries = l.appendEntries(entries, o, x)
 		}
 	}
 	return l.v.Load(Need{Objects: objects, Entries: entries})
@@ -229,36 +234,35 @@ func (l *linker) rekey(id object.ID, x *life) {
 			}
 		}
 	}
-	l.stale = append(l.stale, x.keys...)
-	x.wish = x.wish[:0]
+	had := l.keys(x)
+	l.stale = append(l.stale, had...)
+	x.claims = 0
 	var keys []Key
-	if x.typ != "" && len(l.set.keys[x.typ])+len(l.set.unique[x.typ]) > 0 {
-		p := l.soughtPicture(x.typ, l.entriesOf(id), stored)
-		for _, a := range l.set.keys[x.typ] {
+	if typ := l.typ(x); typ != "" && len(l.set.keys[typ])+len(l.set.unique[typ]) > 0 {
+		p := l.soughtPicture(typ, l.entriesOf(id), stored)
+		for _, a := range l.set.keys[typ] {
 			for _, v := range l.keyValues(id, a, p) {
-				keys = append(keys, Key{x.typ, a.Name, object.Key(v, a.Folded)})
+				keys = append(keys, Key{typ, a.Name, object.Key(v, a.Folded)})
 			}
 		}
-		x.wish = append(x.wish, p.wishes...)
+		l.setClaims(x, p.wishes)
 	}
-	if slices.Equal(keys, x.keys) {
+	if slices.Equal(keys, had) {
 		return
 	}
-	for _, k := range x.keys {
-		l.keyed[k] = slices.DeleteFunc(l.keyed[k], func(o object.ID) bool { return o == id })
-		if len(l.keyed[k]) == 0 {
-			delete(l.keyed, k)
-		}
+	no := l.number(id)
+	for _, k := range had {
+		l.keyed.drop(k, no)
 	}
 	for _, k := range keys {
-		l.keyed[k] = append(l.keyed[k], id)
+		l.keyed.add(k, no)
 	}
-	x.keys = keys
+	l.setKeys(x, keys)
 	l.stale = append(l.stale, keys...)
 }
 
 func (l *linker) storedObject(id object.ID, x *life) *metaverse.Object {
-	if x.stored == "" {
+	if x.stored == 0 {
 		return nil
 	}
 	return l.v.Object(id)
@@ -359,11 +363,13 @@ func (l *linker) matching(e *space.Entry, r *rules.Inbound, j rules.Join) []obje
 		}
 		var some []object.ID
 		for _, o := range l.v.Matches(keys[0]) {
-			if l.life[o] == nil {
+			if l.life(o) == nil {
 				some = append(some, o)
 			}
 		}
-		some = append(some, l.keyed[keys[0]]...)
+		for _, no := range l.keyed.of(keys[0]) {
+			some = append(some, l.objects.list[no])
+		}
 		sortIDs(&some)
 		if i == 0 {
 			all = some
@@ -415,16 +421,16 @@ func (l *linker) found(e *space.Entry, typ string) error {
 		if err := l.v.Load(Need{Objects: []object.ID{id}}); err != nil {
 			return err
 		}
-		if x := l.life[id]; l.v.Object(id) == nil && (x == nil || x.typ == "") {
+		if x := l.life(id); l.v.Object(id) == nil && (x == nil || x.typ == 0) {
 			break
 		}
 	}
-	x := l.life[id]
+	x := l.life(id)
 	if x == nil {
-		x = &life{}
-		l.enter(id, x)
+		x = l.enter(id)
 	}
-	x.typ, x.linked, x.founder = typ, true, founder{l.set.rank[e.Connector], e.Anchor, e.ID}
+	x.typ, x.linked = l.words.add(typ), true
+	l.setFounder(x, founder{l.set.rank[e.Connector], e.Anchor, e.ID})
 	l.relink(e, id)
 	return nil
 }
@@ -438,8 +444,8 @@ func (l *linker) together() error {
 		for _, h := range hs {
 			need.Objects = append(need.Objects, h.Target.Object)
 			need.Entries = append(need.Entries, h.entry())
-			if x := l.life[h.Target.Object]; x != nil {
-				need.Entries = append(need.Entries, x.entries...)
+			if x := l.life(h.Target.Object); x != nil {
+				need.Entries = l.appendEntries(need.Entries, h.Target.Object, x)
 			}
 		}
 		if err := l.v.Load(need); err != nil {
@@ -463,22 +469,22 @@ func (l *linker) together() error {
 // unlinked, the object lives and has the place free, and some rule leads from
 // the one to the other.
 func (l *linker) mayConnect(e *space.Entry, o object.ID) bool {
-	x := l.life[o]
-	if !e.Link.IsZero() || !e.Seen || !e.Missing.IsZero() || e.Deleting() || x == nil || x.typ == "" || l.placeTaken(o, e) {
+	x := l.life(o)
+	if !e.Link.IsZero() || !e.Seen || !e.Missing.IsZero() || e.Deleting() || x == nil || x.typ == 0 || l.placeTaken(o, e) {
 		return false
 	}
-	return slices.ContainsFunc(l.set.inbound[[2]string{e.Connector, e.Type}], func(r *inrule) bool { return r.To == x.typ })
+	return slices.ContainsFunc(l.set.inbound[[2]string{e.Connector, e.Type}], func(r *inrule) bool { return r.To == l.typ(x) })
 }
 
 // wantsFreely reports that the object wants an account in the connector, as far
 // as Link knows it (LINK-24).
 func (l *linker) wantsFreely(id object.ID, conn string) bool {
-	x := l.life[id]
+	x := l.life(id)
 	typ := ""
 	var stored *metaverse.Object
 	switch {
 	case x != nil:
-		typ, stored = x.typ, l.storedObject(id, x)
+		typ, stored = l.typ(x), l.storedObject(id, x)
 	default:
 		if stored = l.v.Object(id); stored != nil {
 			typ = stored.Type

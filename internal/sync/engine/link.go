@@ -16,13 +16,13 @@ type linker struct {
 	*Decider
 	v View
 
-	todo   []object.ID        // unlinked entries to try, in order
-	tried  map[object.ID]bool // who is in todo, news or late
-	news   []place            // entries to try from the next pass on
-	late   []place            // entries to try later in this pass, in order
-	at     place              // where this pass is
-	stale  []Key              // keys that moved: unlinked entries that ask by them are tried
-	pulled map[Key]bool       // keys whose entries are among the tried
+	todo   []object.ID  // unlinked entries to try, in order
+	tried  trials       // who is in todo, news or late
+	news   []place      // entries to try from the next pass on
+	late   []place      // entries to try later in this pass, in order
+	at     place        // where this pass is
+	stale  []Key        // keys that moved: unlinked entries that ask by them are tried
+	pulled map[Key]bool // keys whose entries are among the tried
 
 	doomed  []object.ID // linked entries that no longer belong to their object
 	mortal  []object.ID // objects that may end
@@ -32,6 +32,22 @@ type linker struct {
 	gave     map[object.ID]object.ID // entries that gave their place, and to which
 	lost     []object.ID             // accounts that joined an object that then ended
 	moot     []ObjectFault           // rules that failed in this pass
+}
+
+// trials marks entries, by their number.
+type trials []bool
+
+func (t trials) has(l *linker, id object.ID) bool {
+	no, ok := l.entries.find(id)
+	return ok && int(no) < len(t) && t[no]
+}
+
+func (t *trials) set(l *linker, id object.ID, to bool) {
+	no, _ := l.entries.add(id)
+	for int(no) >= len(*t) {
+		*t = append(*t, false)
+	}
+	(*t)[no] = to
 }
 
 // place is where an entry stands in the order in which entries are decided:
@@ -63,7 +79,7 @@ func (d *Decider) placeOf(e *space.Entry) place {
 // free is linked in the same way (LINK-14, LINK-15, LINK-22). Last it finds what
 // holds leave of all this.
 func (d *Decider) Link(v View) error {
-	l := &linker{Decider: d, v: v, tried: map[object.ID]bool{}, pulled: map[Key]bool{}, gave: map[object.ID]object.ID{}}
+	l := &linker{Decider: d, v: v, pulled: map[Key]bool{}, gave: map[object.ID]object.ID{}}
 	if err := l.seed(); err != nil {
 		return err
 	}
@@ -85,9 +101,7 @@ func (d *Decider) Link(v View) error {
 	if err := l.offer(); err != nil {
 		return err
 	}
-	if err := l.unask(); err != nil {
-		return err
-	}
+	l.unask()
 	err := l.holdBack()
 	v.Forget()
 	return err
@@ -118,28 +132,21 @@ func (l *linker) offer() error {
 }
 
 // unask takes the entries that the plan moves off those that their objects keep.
-func (l *linker) unask() error {
+func (l *linker) unask() {
 	left := map[object.ID]object.ID{}
-	for ids := range slices.Chunk(l.moved, chunk) {
-		if err := l.v.Load(Need{Entries: ids}); err != nil {
-			return err
+	for _, m := range l.moved {
+		if !m.stored.IsZero() && l.linkOf(m.entry, m.stored, free) != m.stored && l.life(m.stored) != nil {
+			left[m.entry] = m.stored
 		}
-		for _, id := range ids {
-			if e := l.v.Entry(id); e != nil && l.linkOf(id, e.Link, free) != e.Link && l.life[e.Link] != nil {
-				left[id] = e.Link
-			}
-		}
-		l.v.Forget()
 	}
 	if len(left) == 0 {
-		return nil
+		return
 	}
 	for _, id := range l.trig.Entries {
 		if o, ok := left[id]; ok {
-			l.life[o].asked--
+			l.life(o).asked--
 		}
 	}
-	return nil
 }
 
 // Alone returns how many entries were tried and stay without a link.
@@ -148,7 +155,7 @@ func (d *Decider) Alone() int64 { return d.alone }
 // Asked returns how many of the entries that the trigger names stay linked to
 // the object that they were linked to.
 func (d *Decider) Asked(object object.ID) int64 {
-	if x := d.life[object]; x != nil {
+	if x := d.life(object); x != nil {
 		return int64(max(0, x.asked))
 	}
 	return 0
@@ -188,7 +195,7 @@ func (l *linker) seedEntries(ids []object.ID) error {
 	}
 	var objects []object.ID
 	for _, id := range ids {
-		if o := l.v.LinkOf(id); !o.IsZero() && l.life[o] == nil {
+		if o := l.v.LinkOf(id); !o.IsZero() && l.life(o) == nil {
 			objects = append(objects, o)
 		}
 	}
@@ -201,11 +208,12 @@ func (l *linker) seedEntries(ids []object.ID) error {
 		}
 	}
 	for _, id := range ids {
-		if l.v.LinkOf(id).IsZero() && !l.tried[id] {
-			l.tried[id] = true
+		o := l.v.LinkOf(id)
+		if o.IsZero() && !l.tried.has(l, id) {
+			l.tried.set(l, id, true)
 			l.todo = append(l.todo, id) // the trigger is in order
-		} else if e != nil && l.life[e.Link] != nil {
-			l.life[e.Link].asked++
+		} else if x := l.life(o); x != nil {
+			x.asked++
 		}
 	}
 	return nil
@@ -241,10 +249,10 @@ func (l *linker) linkHolds(entry object.ID) []*Hold {
 
 // try lists an unlinked entry; it is loaded.
 func (l *linker) try(e *space.Entry) {
-	if l.tried[e.ID] {
+	if l.tried.has(l, e.ID) {
 		return
 	}
-	l.tried[e.ID] = true
+	l.tried.set(l, e.ID, true)
 	p := l.placeOf(e)
 	if l.at.id.IsZero() || p.compare(l.at) < 0 {
 		l.news = append(l.news, p)
@@ -287,15 +295,15 @@ func (l *linker) merge() error {
 // touch makes the object part of the plan; the view has it loaded. What may
 // happen to it is noted: links that end, its own end, holds to be heeded.
 func (l *linker) touch(id object.ID) *life {
-	if x := l.life[id]; x != nil {
+	if x := l.life(id); x != nil {
 		return x
 	}
-	x := &life{}
+	x := l.enter(id)
 	if o := l.v.Object(id); o != nil {
-		x.typ, x.stored = o.Type, o.Type
+		x.stored = l.words.add(o.Type)
+		x.typ = x.stored
 	}
-	l.enter(id, x)
-	if x.stored != "" {
+	if x.stored != 0 {
 		l.doom(id, x)
 		if l.ends(id, x) {
 			l.mayEnd(id, x)
@@ -306,9 +314,8 @@ func (l *linker) touch(id object.ID) *life {
 }
 
 // enter puts the object into the plan and heeds its holds.
-func (l *linker) enter(id object.ID, x *life) {
-	l.life[id] = x
-	l.order = append(l.order, id)
+func (l *linker) enter(id object.ID) *life {
+	x := l.take(id)
 	suspect := false
 	for _, h := range l.allHolds(l.v, id) {
 		x.heeded = true
@@ -326,6 +333,7 @@ func (l *linker) enter(id object.ID, x *life) {
 	if suspect {
 		l.suspects = append(l.suspects, id)
 	}
+	return x
 }
 
 // doom finds linked entries that no longer belong to the object. Whom a person
@@ -361,12 +369,14 @@ func (l *linker) mayEnd(id object.ID, x *life) {
 // entriesOf returns the entries that are freely linked to the object; they and
 // the object are loaded.
 func (l *linker) entriesOf(id object.ID) []*space.Entry {
-	x := l.life[id]
+	x := l.life(id)
 	if x == nil || !x.linked {
 		return l.v.EntriesOf(id)
 	}
-	out := make([]*space.Entry, 0, len(x.entries))
-	for _, e := range x.entries {
+	var buf [4]object.ID
+	list := l.appendEntries(buf[:0], id, x)
+	out := make([]*space.Entry, 0, len(list))
+	for _, e := range list {
 		out = append(out, l.v.Entry(e))
 	}
 	return l.sorted(out)
@@ -386,17 +396,15 @@ func (l *linker) relink(e *space.Entry, to object.ID) {
 		return
 	}
 	l.setLink(e, to)
-	if x := l.life[from]; x != nil {
+	if x := l.life(from); x != nil {
 		x.own(l, from)
-		x.entries = slices.DeleteFunc(x.entries, func(id object.ID) bool { return id == e.ID })
+		l.dropEntry(from, x, e.ID)
 		l.mayEnd(from, x)
 		l.rekey(from, x)
 	}
-	if x := l.life[to]; x != nil {
+	if x := l.life(to); x != nil {
 		x.own(l, to)
-		if !slices.Contains(x.entries, e.ID) {
-			x.entries = append(x.entries, e.ID)
-		}
+		l.addEntry(to, x, e.ID)
 		l.rekey(to, x)
 	}
 }
@@ -408,10 +416,12 @@ func (x *life) own(l *linker, id object.ID) {
 		return
 	}
 	x.linked = true
-	if x.stored == "" {
+	if x.stored == 0 {
 		return
 	}
+	var list []object.ID
 	for _, e := range l.v.EntriesOf(id) {
-		x.entries = append(x.entries, e.ID)
+		list = append(list, e.ID)
 	}
+	l.setEntries(id, x, list)
 }

@@ -46,7 +46,7 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 func (w *worker) lifeChanges(h *hub, u *Unit, alive bool) {
 	switch {
 	case h.stored == nil && alive:
-		f := h.x.founder
+		f := w.founder(h.x)
 		u.Changes = append(u.Changes, Change{Op: Birth, Name: u.Type, After: object.Values{object.Str(w.set.Connectors[f.rank].Name + "/" + f.anchor)}})
 	case h.stored != nil && !alive:
 		u.Changes = append(u.Changes, Change{Op: Death, Name: h.stored.Type})
@@ -91,7 +91,7 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 	if h.stored != nil {
 		before = h.stored.Attrs
 	}
-	diff := object.Diff(before, p.attrs)
+	diff, claims := object.Diff(before, p.attrs), w.newClaims(h)
 	u.Origins = make([]metaverse.Origin, 0, len(diff))
 	refs := 0
 	for i := range diff {
@@ -103,7 +103,7 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 		o := w.originOf(h, p, c.Name)
 		u.Changes = append(u.Changes, Change{Op: SetValue, Name: c.Name, Before: c.Before, After: c.After, Rule: o.Rule})
 		u.Origins = append(u.Origins, o)
-		for _, claim := range w.newClaims(h) { // claimed with the value that holds it (CLAIM-7)
+		for _, claim := range claims { // claimed with the value that holds it (CLAIM-7)
 			if claim.Attr == c.Name && claim.Name == c.After.First().Text() {
 				u.Claims = append(u.Claims, claim)
 			}
@@ -135,7 +135,7 @@ func (w *worker) newClaims(h *hub) []metaverse.Claim {
 	if h.x == nil {
 		return nil
 	}
-	return h.x.wish
+	return w.claims(h.x)
 }
 
 func firstKind(c object.Change) object.Kind {
@@ -354,7 +354,7 @@ func (w *worker) due(h *hub, ended []*Hold) (at time.Time) {
 		}
 	}
 	if h.x != nil {
-		at = earliest(at, h.x.due)
+		at = earliest(at, w.dues[h.id])
 	}
 	for _, hd := range w.allHolds(w.v, h.id) {
 		if !hd.Until.IsZero() && !slices.ContainsFunc(ended, func(x *Hold) bool { return x.Target == hd.Target }) {

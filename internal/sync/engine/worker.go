@@ -63,7 +63,7 @@ func (w *worker) hub(id object.ID) *hub {
 	if h := w.hubs[id]; h != nil {
 		return h
 	}
-	h := &hub{id: id, x: w.life[id], stored: w.v.Object(id)}
+	h := &hub{id: id, x: w.life(id), stored: w.v.Object(id)}
 	w.hubs[id] = h
 	return h
 }
@@ -79,7 +79,7 @@ func (w *worker) same(h *hub) bool {
 		return h.same
 	}
 	h.asked = true
-	heeded := func(id object.ID) bool { x := w.life[id]; return x != nil && x.heeded }
+	heeded := func(id object.ID) bool { x := w.life(id); return x != nil && x.heeded }
 	refers := func(a object.Attrs, to func(object.ID) object.ID) bool {
 		return slices.ContainsFunc(appendRefs(nil, a), func(id object.ID) bool { return heeded(to(id)) })
 	}
@@ -118,8 +118,10 @@ func (w *worker) entries(h *hub, m mode) []*space.Entry {
 	case !h.x.linked:
 		return w.v.EntriesOf(h.id)
 	}
-	out := make([]*space.Entry, 0, len(h.x.entries))
-	for _, id := range h.x.entries {
+	var buf [4]object.ID
+	list := w.appendEntries(buf[:0], h.id, h.x)
+	out := make([]*space.Entry, 0, len(list))
+	for _, id := range list {
 		if e := w.v.Entry(id); e != nil {
 			out = append(out, e)
 		}
