@@ -85,9 +85,10 @@ func (w *worker) accounts(h *hub, m mode) []*account {
 		m = free
 	}
 	if h.accts[m] == nil {
-		h.accts[m] = []*account{}
 		typ := w.typeForSystems(h, m)
-		for _, conn := range w.systems(typ) {
+		systems := w.systems(typ)
+		h.accts[m] = make([]*account, 0, len(systems))
+		for _, conn := range systems {
 			h.accts[m] = append(h.accts[m], w.decideAccount(h, typ, conn, m))
 		}
 	}
@@ -107,14 +108,8 @@ func (w *worker) accountFor(h *hub, conn string, m mode) *account {
 
 func (w *worker) decideAccount(h *hub, typ, conn string, m mode) *account {
 	a := &account{entry: w.account(h, conn, m)}
-	var speak []*rules.Outbound
-	for _, r := range w.set.outbound[typ] {
-		if r.Connector == conn {
-			speak = append(speak, r)
-			a.governs = a.governs || r.Exists != nil
-		}
-	}
-	a.rule = speak[0]
+	speak := w.set.speak[[2]string{typ, conn}]
+	a.rule, a.governs = speak[0], w.set.governed[[2]string{typ, conn}]
 	if a.entry != nil {
 		a.now, a.back = a.entry.Exists(), takenBack(a.entry)
 	}
@@ -223,8 +218,8 @@ func (w *worker) edgesNow(a *account, m mode) {
 // flowsRef reports that some rule that speaks for the account maintains the
 // reference attribute.
 func (w *worker) flowsRef(a *account, name string) bool {
-	for _, r := range w.set.outbound[a.rule.From] {
-		if r.Connector == a.rule.Connector && slices.ContainsFunc(r.Flows, func(f rules.Outflow) bool { return f.Ref && f.Attr == name }) {
+	for _, r := range w.set.speak[[2]string{a.rule.From, a.rule.Connector}] {
+		if slices.ContainsFunc(r.Flows, func(f rules.Outflow) bool { return f.Ref && f.Attr == name }) {
 			return true
 		}
 	}
@@ -234,7 +229,7 @@ func (w *worker) flowsRef(a *account, name string) bool {
 // outInput is what an outbound rule reads.
 func (w *worker) outInput(h *hub, p *picture, m mode, r *rules.Outbound) *input {
 	return &input{now: w.now, due: &p.due, mv: p.attrs, missing: w.missingSince(w.hubType(h, m), w.entries(h, m)),
-		seed: h.id.String() + "/" + r.Name, through: func(ref, name string) object.Values { return w.through(h, p, ref, name, m) }}
+		of: h.id, rule: r.Name, through: func(ref, name string) object.Values { return w.through(h, p, ref, name, m) }}
 }
 
 // through reads an attribute of the object that a single-valued reference
@@ -256,6 +251,9 @@ func (w *worker) through(h *hub, p *picture, ref, name string, m mode) object.Va
 // outflows evaluates the flows of the rules that speak for the account.
 func (w *worker) outflows(h *hub, p *picture, a *account, rs []*rules.Outbound, m mode) {
 	for _, r := range rs {
+		if a.values == nil {
+			a.values = make([]wantValue, 0, len(r.Flows)+1)
+		}
 		in := w.outInput(h, p, m, r)
 		if r.DN != nil {
 			w.outDN(h, a, r, in)
@@ -298,13 +296,13 @@ func (w *worker) outflow(h *hub, p *picture, a *account, r *rules.Outbound, f *r
 			res = rules.Result{Outcome: rules.Some, Values: vs}
 		}
 	} else {
-		own := *in
-		own.seed = in.seed + "/" + f.Attr
-		if f.Initial {
-			own.due = nil // what is given once is not due
+		due := in.due
+		if in.flow = f.Attr; f.Initial {
+			in.due = nil // what is given once is not due
 		}
 		var err error
-		if res, err = f.Value.Eval(&own); err != nil {
+		res, err = f.Value.Eval(in)
+		if in.flow, in.due = "", due; err != nil {
 			h.fault(ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: f.Attr + ": " + err.Error()})
 			return
 		}

@@ -182,12 +182,13 @@ func (d *Decider) typeOf(id object.ID, stored *metaverse.Object, m mode) string 
 // index is the rule set, arranged for the questions that the passes ask.
 type index struct {
 	*rules.Set
-	rank     map[string]int                // connector → its place in the order
-	inbound  map[[2]string][]*inrule       // by connector and entry type
-	outbound map[string][]*rules.Outbound  // by object type
-	governed map[[2]string]bool            // by object type and connector: a rule decides existence
-	founding map[[2]string]bool            // by object type and connector: a rule projects
-	keys     map[string][]*rules.Attribute // by type: attributes that joins look up
+	rank     map[string]int                  // connector → its place in the order
+	inbound  map[[2]string][]*inrule         // by connector and entry type
+	speak    map[[2]string][]*rules.Outbound // by object type and connector
+	outbound map[string][]*rules.Outbound    // by object type
+	governed map[[2]string]bool              // by object type and connector: a rule decides existence
+	founding map[[2]string]bool              // by object type and connector: a rule projects
+	keys     map[string][]*rules.Attribute   // by type: attributes that joins look up
 	unique   map[string][]*rules.Attribute
 	flow     map[[2]string]*rules.Inflow // by rule and attribute
 	through  map[string]bool             // object types of which some outbound rule reads through a reference
@@ -202,7 +203,7 @@ func newIndex(s *rules.Set) *index {
 	x := &index{Set: s, rank: map[string]int{}, inbound: map[[2]string][]*inrule{},
 		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
 		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
-		through: map[string]bool{}, bit: map[string]int{}, systems: map[string][]string{}, feeding: map[string]bool{}}
+		through: map[string]bool{}, bit: map[string]int{}, speak: map[[2]string][]*rules.Outbound{}, systems: map[string][]string{}, feeding: map[string]bool{}}
 	x.folded = map[[3]string]bool{}
 	for i, c := range s.Connectors {
 		for _, t := range c.Schema.Types {
@@ -284,6 +285,8 @@ func (x *index) inflow(r *rules.Inbound, f *rules.Inflow, place int) inflow {
 
 func (x *index) addOutbound(r *rules.Outbound) {
 	x.outbound[r.From] = append(x.outbound[r.From], r)
+	k := [2]string{r.From, r.Connector}
+	x.speak[k] = append(x.speak[k], r)
 	if !slices.Contains(x.systems[r.From], r.Connector) {
 		x.systems[r.From] = append(x.systems[r.From], r.Connector)
 	}

@@ -34,7 +34,7 @@ func (d *Decider) missingSince(typ string, entries []*space.Entry) time.Time {
 // nothing, and neither does one of a system not asked yet (LINK-24, FLOW-19).
 // base computes the object's picture without the accounts of some connectors;
 // settle has the last word on each system. Nil ones are those of Link.
-func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.Object, base func(skip func(string) bool) *picture, settle func(conn string, wanted bool) bool) (map[string]bool, *picture) {
+func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.Object, base func(skip func(string) bool) *picture, settle func(conn string, wanted bool) bool) (wants, *picture) {
 	if base == nil {
 		base = func(skip func(string) bool) *picture {
 			p := d.inbound(typ, entries, stored, skip, everything)
@@ -45,8 +45,8 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 	if settle == nil {
 		settle = func(_ string, wanted bool) bool { return wanted }
 	}
-	want, asked := map[string]bool{}, map[string]bool{}
-	skip := func(conn string) bool { return d.set.governed[[2]string{typ, conn}] && !want[conn] }
+	var want, asked wants
+	skip := func(conn string) bool { return d.set.governed[[2]string{typ, conn}] && !want.has(conn) }
 	feeding := d.feeding(typ, entries, stored)
 	var p *picture
 	var due time.Time
@@ -62,8 +62,9 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 		if err != nil {
 			faults = append(faults, ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: err.Error()})
 		}
-		asked[r.Connector] = asked[r.Connector] || ok
-		want[r.Connector] = settle(r.Connector, asked[r.Connector])
+		ok = ok || asked.has(r.Connector)
+		asked.set(r.Connector, ok)
+		want.set(r.Connector, settle(r.Connector, ok))
 		due = earliest(due, p.due)
 	}
 	if p == nil || feeding {
@@ -71,6 +72,36 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 	}
 	p.due, p.faults = earliest(p.due, due), append(p.faults, faults...)
 	return want, p
+}
+
+// wants says of connected systems whether there shall be an account.
+type wants []want
+
+type want struct {
+	connector string
+	there     bool
+}
+
+// get returns what is wanted in the system; known is false where nothing is said.
+func (w wants) get(connector string) (there, known bool) {
+	for i := range w {
+		if w[i].connector == connector {
+			return w[i].there, true
+		}
+	}
+	return false, false
+}
+
+func (w wants) has(connector string) bool { there, _ := w.get(connector); return there }
+
+func (w *wants) set(connector string, there bool) {
+	for i := range *w {
+		if (*w)[i].connector == connector {
+			(*w)[i].there = there
+			return
+		}
+	}
+	*w = append(*w, want{connector, there})
 }
 
 // feeding reports that some account of a governed system, linked or remembered,

@@ -16,7 +16,9 @@ type input struct {
 	mv      object.Attrs
 	account object.Attrs
 	missing time.Time
-	seed    string
+	of      object.ID // with rule and flow: what random values are seeded from; "" where they are not allowed
+	rule    string
+	flow    string
 	through func(ref, name string) object.Values
 }
 
@@ -49,7 +51,15 @@ func (in *input) Due(t time.Time) {
 	}
 }
 
-func (in *input) Seed() string { return in.seed }
+func (in *input) Seed() string {
+	switch {
+	case in.rule == "":
+		return ""
+	case in.flow == "":
+		return in.of.String() + "/" + in.rule
+	}
+	return in.of.String() + "/" + in.rule + "/" + in.flow
+}
 
 // earliest returns the earlier of two instants, zero meaning never.
 func earliest(a, b time.Time) time.Time {

@@ -494,5 +494,5 @@ func (l *linker) wantsFreely(id object.ID, conn string) bool {
 		return false
 	}
 	w, _ := l.wanted(typ, l.entriesOf(id), stored, nil, nil)
-	return w[conn]
+	return w.has(conn)
 }

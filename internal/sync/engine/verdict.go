@@ -91,16 +91,15 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 	if h.stored != nil {
 		before = h.stored.Attrs
 	}
-	diff, claims := object.Diff(before, p.attrs), w.newClaims(h)
-	u.Origins = make([]metaverse.Origin, 0, len(diff))
+	claims := w.newClaims(h)
+	u.Origins = make([]metaverse.Origin, 0, len(p.attrs))
 	refs := 0
-	for i := range diff {
-		c := &diff[i]
-		if firstKind(*c) == object.Ref {
+	eachChange(before, p, func(c *object.Change, from *source) {
+		if firstKind(c) == object.Ref {
 			refs++
-			continue
+			return
 		}
-		o := w.originOf(h, p, c.Name)
+		o := w.originOf(h, c.Name, from)
 		u.Changes = append(u.Changes, Change{Op: SetValue, Name: c.Name, Before: c.Before, After: c.After, Rule: o.Rule})
 		u.Origins = append(u.Origins, o)
 		for _, claim := range claims { // claimed with the value that holds it (CLAIM-7)
@@ -108,20 +107,47 @@ func (w *worker) valueChanges(h *hub, u *Unit, p *picture) {
 				u.Claims = append(u.Claims, claim)
 			}
 		}
-	}
+	})
 	for _, op := range [...]Op{AddRef, DropRef} {
-		for i := 0; refs > 0 && i < len(diff); i++ {
-			if firstKind(diff[i]) == object.Ref {
-				refChanges(u, op, diff[i], w.originOf(h, p, diff[i].Name))
+		if refs == 0 {
+			return
+		}
+		eachChange(before, p, func(c *object.Change, from *source) {
+			if firstKind(c) == object.Ref {
+				refChanges(u, op, c, w.originOf(h, c.Name, from))
 			}
+		})
+	}
+}
+
+// eachChange calls fn with what must change for the accepted values to become
+// those of the picture, in the order of names, and where a value comes from; nil
+// where there is none any more.
+func eachChange(before object.Attrs, p *picture, fn func(c *object.Change, from *source)) {
+	var c object.Change
+	for i, a := 0, before; i < len(p.attrs) || len(a) > 0; {
+		c = object.Change{}
+		if i == len(p.attrs) || len(a) > 0 && a[0].Name < p.attrs[i].Name {
+			c.Name, c.Before, a = a[0].Name, a[0].Values, a[1:]
+			fn(&c, nil)
+			continue
+		}
+		from := &p.from[i]
+		c.Name, c.After = p.attrs[i].Name, p.attrs[i].Values
+		i++
+		if len(a) > 0 && a[0].Name == c.Name {
+			c.Before, a = a[0].Values, a[1:]
+		}
+		if !c.Before.Equal(c.After) {
+			fn(&c, from)
 		}
 	}
 }
 
 // originOf says where the attribute's change comes from: its value, or the one
 // that goes.
-func (w *worker) originOf(h *hub, p *picture, name string) (o metaverse.Origin) {
-	if from := p.source(name); from != nil {
+func (w *worker) originOf(h *hub, name string, from *source) (o metaverse.Origin) {
+	if from != nil {
 		return from.origin()
 	}
 	if h.stored != nil {
@@ -138,7 +164,7 @@ func (w *worker) newClaims(h *hub) []metaverse.Claim {
 	return w.claims(h.x)
 }
 
-func firstKind(c object.Change) object.Kind {
+func firstKind(c *object.Change) object.Kind {
 	if len(c.Before) > 0 {
 		return c.Before[0].Kind()
 	}
@@ -147,7 +173,7 @@ func firstKind(c object.Change) object.Kind {
 
 // refChanges turns two reference sets into changes of single references: those
 // that come or those that go.
-func refChanges(u *Unit, op Op, c object.Change, o metaverse.Origin) {
+func refChanges(u *Unit, op Op, c *object.Change, o metaverse.Origin) {
 	a, b := c.After, c.Before
 	x := Change{Op: op, Name: c.Name, After: space.Present, Rule: o.Rule}
 	if op == DropRef {

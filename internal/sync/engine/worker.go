@@ -44,8 +44,10 @@ type hub struct {
 	pics   [2]*picture
 	done   [2]bool
 	accts  [2][]*account
-	exists [2]map[string]bool // by system: the account shall be there
-	reads  []object.ID        // objects it read through references
+	exists [2]wants // the account shall be there
+	lists  [2][]*space.Entry
+	listed [2]bool
+	reads  []object.ID // objects it read through references
 	faults []ObjectFault
 }
 
@@ -110,6 +112,16 @@ func (w *worker) typeForSystems(h *hub, m mode) string {
 
 // entries returns the entries linked to the object in the mode.
 func (w *worker) entries(h *hub, m mode) []*space.Entry {
+	if m == held && !w.diverged() {
+		m = free
+	}
+	if !h.listed[m] {
+		h.lists[m], h.listed[m] = w.listEntries(h, m), true
+	}
+	return h.lists[m]
+}
+
+func (w *worker) listEntries(h *hub, m mode) []*space.Entry {
 	switch {
 	case h.x == nil:
 		return w.v.EntriesOf(h.id)
@@ -145,14 +157,13 @@ func (w *worker) picture(h *hub, m mode) *picture {
 // paint works out the object's picture and where its accounts shall exist.
 func (w *worker) paint(h *hub, m mode) *picture {
 	typ := w.hubType(h, m)
-	h.exists[m] = map[string]bool{}
 	there := func(conn string) bool { e := w.account(h, conn, m); return e != nil && e.Exists() }
 	switch {
 	case typ == "":
 		return nil
 	case h.stored != nil && (h.x == nil || m == held && w.stands(w.v, h.id)):
 		for _, conn := range w.systems(typ) {
-			h.exists[m][conn] = there(conn)
+			h.exists[m].set(conn, there(conn))
 		}
 		return w.accepted(h.stored)
 	}
@@ -177,8 +188,8 @@ func (w *worker) paint(h *hub, m mode) *picture {
 	}
 	want, p := w.wanted(typ, entries, h.stored, base, settle)
 	for _, conn := range w.systems(typ) {
-		if _, asked := want[conn]; !asked { // no rule asks: it exists if it is there (OUT-2)
-			want[conn] = there(conn)
+		if _, asked := want.get(conn); !asked { // no rule asks: it exists if it is there (OUT-2)
+			want.set(conn, there(conn))
 		}
 	}
 	h.exists[m] = want
@@ -206,7 +217,7 @@ func (w *worker) existsFor(h *hub, conn string, m mode) bool {
 		m = free
 	}
 	w.picture(h, m)
-	return h.exists[m][conn]
+	return h.exists[m].has(conn)
 }
 
 func presence(b bool) object.Values {

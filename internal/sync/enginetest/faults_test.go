@@ -40,7 +40,7 @@ var faults = []fault{
 	{long: true, what: "an account bears a name alone (CLAIM-9)", file: "claim.go", old: "if len(bearers) == 0 {", new: "if len(bearers) >= 0 {"},
 	{long: true, what: "the newborn claim first (CLAIM-5)", file: "claim.go", old: "case newA:\n\t\treturn 1", new: "case newA:\n\t\treturn -1", histories: 1000},
 	{long: true, what: "what is not precedent is sent (OUT-16)", file: "account.go", old: "if f.OwnRank < 0 {", new: "if f.OwnRank < 1000 {"},
-	{long: true, what: "an unwanted account feeds (FLOW-19)", file: "exist.go", old: "&& !want[conn] }", new: "&& false }"},
+	{long: true, what: "an unwanted account feeds (FLOW-19)", file: "exist.go", old: "&& !want.has(conn) }", new: "&& false }"},
 	{long: true, what: "edges are those of the accepted links (REF-1)", file: "account.go", old: "w.linkOf(entry, w.v.LinkOf(entry), m); !to.IsZero() {\n\t\t\t\tshown", new: "w.v.LinkOf(entry); !to.IsZero() {\n\t\t\t\tshown", histories: 1000},
 	{long: true, what: "others see the wanted value, not the held one (HOLD-14)", file: "worker.go", old: "return x != nil && x.heeded }", new: "return x != nil && x.heeded && false }"},
 	{long: true, what: "a guard trips when it is reached (GUARD-2)", file: "guard.go", old: "return n > t.Guard.Count &&", new: "return n >= t.Guard.Count &&"},
