@@ -82,6 +82,10 @@ func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
 	return out, nil
 }
 
+// refAttributes is for how many attributes of references there is room in an
+// image from the beginning.
+const refAttributes = 2
+
 // assemble makes entries of rows: with references, links, names and what is
 // on its way.
 func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) error {
@@ -95,8 +99,12 @@ func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) er
 			named = append(named, k)
 		}
 		e := t.head(w)
+		more := 0
+		if w.Flags&layout.RowEdges != 0 {
+			more = refAttributes
+		}
 		var err error
-		if e.Image, err = t.rows.Bag(w.Image); err != nil {
+		if e.Image, err = t.rows.BagFor(w.Image, more); err != nil {
 			return err
 		}
 		if err := t.extra(e, w.Extra); err != nil {

@@ -25,6 +25,21 @@ func (c *keyCache) get(id object.ID) int64 {
 	return c.m[id]
 }
 
+// take puts the keys that are remembered into out, and returns the places of the
+// other ids.
+func (c *keyCache) take(ids []object.ID, out map[object.ID]int64) (left []int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for i := range ids {
+		if k := c.m[ids[i]]; k != 0 {
+			out[ids[i]] = k
+		} else if !ids[i].IsZero() {
+			left = append(left, i)
+		}
+	}
+	return left
+}
+
 func (c *keyCache) put(id object.ID, key int64) {
 	c.putAll(func(put func(object.ID, int64)) { put(id, key) })
 }
@@ -57,14 +72,7 @@ func (s *Store) Forget() {
 func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[object.ID]int64, error) {
 	out := make(map[object.ID]int64, len(ids))
 	var prefixes [][]byte
-	for i := range ids {
-		if _, ok := out[ids[i]]; ok || ids[i].IsZero() {
-			continue
-		}
-		if k := cache.get(ids[i]); k != 0 {
-			out[ids[i]] = k
-			continue
-		}
+	for _, i := range cache.take(ids, out) {
 		prefixes = append(prefixes, ids[i][:])
 	}
 	err := t.sets.Find(kind, prefixes, func(_ int, rec []byte) {

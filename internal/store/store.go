@@ -108,8 +108,9 @@ type Tx struct {
 	store *Store
 	dns   map[int64]*layout.Row // containers met while making DNs
 
-	atDN map[string]int64 // keys of containers by folded DN
-	idle map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
+	atDN  map[string]int64 // keys of containers by folded DN
+	quiet map[string]bool  // tables of decisions in which nothing is; kept while the transaction only reads
+	idle  map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
 	ahead *ahead // chunks of a plan
 }

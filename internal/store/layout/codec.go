@@ -227,12 +227,12 @@ func (r *Reader) Values() object.Values {
 	return r.Set(&slab)
 }
 
-func (r *Reader) bag() object.Attrs {
+func (r *Reader) bag(more int) object.Attrs {
 	n := r.Count()
 	if n == 0 {
 		return nil
 	}
-	a := make(object.Attrs, n)
+	a := make(object.Attrs, n, n+more)
 	slab := make(object.Values, n)
 	for i := range a {
 		a[i].Name = r.Name()

@@ -167,9 +167,12 @@ func (t *Tx) ReadRow(key, version int64, body []byte) (Row, error) {
 }
 
 // Bag decodes the row's image.
-func (t *Tx) Bag(image string) (object.Attrs, error) {
+func (t *Tx) Bag(image string) (object.Attrs, error) { return t.BagFor(image, 0) }
+
+// BagFor decodes the row's image into a bag with room for more attributes.
+func (t *Tx) BagFor(image string, more int) (object.Attrs, error) {
 	r := &Reader{t: t, s: image}
-	a := r.bag()
+	a := r.bag(more)
 	return a, r.Err()
 }
 
@@ -203,9 +206,10 @@ func (t *Tx) rowsOfSome(keys []int64, conns map[uint32]*Connector, out map[int64
 		return err
 	}
 	overlay := false
-	for _, x := range raw {
-		w, err := t.ReadRow(x.Key, x.Version, x.Body)
-		if err != nil {
+	rows := make([]Row, len(raw))
+	for i, x := range raw {
+		w := &rows[i]
+		if *w, err = t.ReadRow(x.Key, x.Version, x.Body); err != nil {
 			return err
 		}
 		c := conns[ConnOf(x.Key)]
@@ -213,7 +217,7 @@ func (t *Tx) rowsOfSome(keys []int64, conns map[uint32]*Connector, out map[int64
 			continue
 		}
 		overlay = overlay || c.Folded < c.Released
-		out[x.Key] = &w
+		out[x.Key] = w
 	}
 	if !overlay {
 		return nil

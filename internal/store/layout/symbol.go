@@ -3,6 +3,7 @@ package layout
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"muster/internal/store/db"
 )
@@ -12,7 +13,7 @@ import (
 type symbols struct {
 	mu    sync.RWMutex
 	ids   map[string]uint32
-	names []string // by id; names[0] is ""
+	names atomic.Pointer[[]string] // by id; the first is ""
 }
 
 func (y *symbols) id(name string) (uint32, bool) {
@@ -22,11 +23,12 @@ func (y *symbols) id(name string) (uint32, bool) {
 	return id, ok
 }
 
-// table returns the names by id; the slice only grows, so holding it is safe.
+// table returns the names by id; nobody changes it, so holding it is safe.
 func (y *symbols) table() []string {
-	y.mu.RLock()
-	defer y.mu.RUnlock()
-	return y.names
+	if names := y.names.Load(); names != nil {
+		return *names
+	}
+	return nil
 }
 
 func (y *symbols) add(fresh map[string]uint32) {
@@ -38,7 +40,7 @@ func (y *symbols) add(fresh map[string]uint32) {
 	if y.ids == nil {
 		y.ids = map[string]uint32{}
 	}
-	names := append([]string(nil), y.names...)
+	names := append([]string(nil), y.table()...)
 	for name, id := range fresh {
 		for len(names) <= int(id) {
 			names = append(names, "")
@@ -46,7 +48,7 @@ func (y *symbols) add(fresh map[string]uint32) {
 		names[id] = name
 		y.ids[name] = id
 	}
-	y.names = names
+	y.names.Store(&names)
 }
 
 // Sym returns the number of a name, giving it one if need be. "" is 0.

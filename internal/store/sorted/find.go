@@ -54,11 +54,11 @@ func (s *Sets) findIn(k Kind, no int64, prefixes [][]byte, order []int, fn func(
 	if err != nil {
 		return err
 	}
-	var recs Recs
+	recs := &s.found
 	at := 0 // prefixes before order[at] are behind us
 	for _, c := range chunks {
 		recs.Reset()
-		if !unpack(&recs, c.body) {
+		if !unpack(recs, c.body) {
 			return damaged(k, no)
 		}
 		for j := 0; j < recs.Len(); {
@@ -69,7 +69,7 @@ func (s *Sets) findIn(k Kind, no int64, prefixes [][]byte, order []int, fn func(
 				return nil
 			}
 			p := prefixes[order[at]]
-			if j = seek(&recs, j, p); j == recs.Len() {
+			if j = seek(recs, j, p); j == recs.Len() {
 				break
 			}
 			rec := recs.At(j)

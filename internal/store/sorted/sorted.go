@@ -46,6 +46,7 @@ type Sets struct {
 	loaded  bool
 	changed map[Kind]*changes
 	stored  map[Kind][]run // the lists of runs as they are written
+	found   Recs           // the memory in which chunks are searched
 }
 
 // changes are records to add and to drop, in the order they were asked for.
