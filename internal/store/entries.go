@@ -256,6 +256,9 @@ func (t *Tx) addNames(rows map[int64]*layout.Row, named []int64, out map[int64]*
 
 // linksOf returns the ids of the objects that the entries are linked to.
 func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
+	if none, err := t.sets.Empty(layout.LinksOut); none || err != nil {
+		return nil, err
+	}
 	prefixes := keyPrefixesOf(keys)
 	objs := map[int64]int64{}
 	var all []int64

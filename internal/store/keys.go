@@ -70,12 +70,16 @@ func (s *Store) Forget() {
 
 // find looks up keys of ids; those that do not exist are left out.
 func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[object.ID]int64, error) {
+	none, err := t.sets.Empty(kind)
+	if none || err != nil {
+		return map[object.ID]int64{}, err
+	}
 	out := make(map[object.ID]int64, len(ids))
 	var prefixes [][]byte
 	for _, i := range cache.take(ids, out) {
 		prefixes = append(prefixes, ids[i][:])
 	}
-	err := t.sets.Find(kind, prefixes, func(_ int, rec []byte) {
+	err = t.sets.Find(kind, prefixes, func(_ int, rec []byte) {
 		out[object.ID(rec[:16])] = layout.U64(rec[16:])
 	})
 	return out, err

@@ -407,11 +407,14 @@ func (t *Tx) keyPrefixes(keys []engine.Key) ([][]byte, []int, error) {
 
 // lookUp finds the keys of what has one of the prepared values.
 func (t *Tx) lookUp(kind sorted.Kind, keys []engine.Key) (found [][]int64, all []int64, err error) {
+	found = make([][]int64, len(keys))
+	if none, err := t.sets.Empty(kind); none || err != nil {
+		return found, nil, err
+	}
 	prefixes, at, err := t.keyPrefixes(keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	found = make([][]int64, len(keys))
 	err = t.sets.Find(kind, prefixes, func(i int, rec []byte) {
 		k := layout.U64(rec[16:])
 		found[at[i]] = append(found[at[i]], k)

@@ -76,6 +76,15 @@ func (s *Sets) change(k Kind, rec []byte, drop bool) {
 	c.drop = append(c.drop, drop)
 }
 
+// Empty reports that the set has no record, nor one that waits to be written.
+func (s *Sets) Empty(k Kind) (bool, error) {
+	if s.changed[k] != nil {
+		return false, nil
+	}
+	err := s.load()
+	return err == nil && len(s.runs[k]) == 0, err
+}
+
 // Unwritten returns how many changes wait for Flush.
 func (s *Sets) Unwritten() int {
 	n := 0

@@ -294,7 +294,13 @@ func (a *applier) addAccount(c *Change) error {
 			break
 		}
 	}
-	e = &space.Entry{ID: id, Connector: c.Connector, Type: c.Name, Link: a.u.Object}
+	n := 0
+	for i := range a.u.Changes {
+		if a.u.Changes[i].Connector == c.Connector {
+			n++
+		}
+	}
+	e = &space.Entry{ID: id, Connector: c.Connector, Type: c.Name, Link: a.u.Object, Pending: make([]space.Pending, 0, n)}
 	e.PutPending(space.Pending{Name: space.Account, Want: space.Present, Plan: a.s.Plan})
 	a.entries[c.Connector], a.touched[c.Connector], a.added[c.Connector] = e, true, true
 	return nil

@@ -202,7 +202,8 @@ func (l *linker) joinKeys(e *space.Entry) ([]Key, []*inrule, error) {
 
 // keysFor evaluates one key of a join for the entry.
 func (l *linker) keysFor(e *space.Entry, r *rules.Inbound, k rules.Key) ([]Key, error) {
-	res, err := k.Value.Eval(l.entryInput(e, nil))
+	l.in = input{now: l.now, attr: e.Image, missing: e.Missing}
+	res, err := k.Value.Eval(&l.in)
 	if err != nil {
 		return nil, &ruleError{r.Name, err}
 	}
@@ -318,11 +319,13 @@ func (l *linker) tryJoin(e *space.Entry) (bool, error) {
 // tryRule tries one join: it finds the one object that fits, or says that the
 // entry waits for a person (LINK-7 to LINK-10).
 func (l *linker) tryRule(e *space.Entry, r *rules.Inbound, j rules.Join) (to object.ID, waits bool, err error) {
-	if ok, err := truth(j.If, l.entryInput(e, nil)); err != nil || !ok {
-		if err != nil {
-			l.moot = append(l.moot, fault("extension-unexpected-attribute-value", e, r.Name, err))
+	if j.If != nil {
+		if ok, err := truth(j.If, l.entryInput(e, nil)); err != nil || !ok {
+			if err != nil {
+				l.moot = append(l.moot, fault("extension-unexpected-attribute-value", e, r.Name, err))
+			}
+			return to, false, nil
 		}
-		return to, false, nil
 	}
 	var fits, taken []object.ID
 	for _, o := range l.matching(e, r, j) {

@@ -16,6 +16,7 @@ type linker struct {
 	*Decider
 	v View
 
+	in     input        // what the key that is worked out now reads
 	todo   []object.ID  // unlinked entries to try, in order
 	tried  trials       // who is in todo, news or late
 	news   []place      // entries to try from the next pass on
