@@ -557,9 +557,13 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 func (d *deciding) tally(u *engine.Unit) {
 	ended := slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.Op == engine.Death })
 	founder, added := "", ""
+	alike := int64(0) // those that are alike stand side by side
 	for i := range u.Changes {
 		c := &u.Changes[i]
-		d.counts[c.Connector+"\x00"+c.Op.String()]++
+		if alike++; i+1 == len(u.Changes) || u.Changes[i+1].Op != c.Op || u.Changes[i+1].Connector != c.Connector {
+			d.counts[c.Connector+"\x00"+c.Op.String()] += alike
+			alike = 0
+		}
 		switch c.Op {
 		case engine.Birth:
 			founder = c.After.First().Text()
