@@ -1,0 +1,127 @@
+package run_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/base/secret"
+	"muster/internal/store"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/run"
+)
+
+// interrupted is a connection to a system in which something else happens while
+// it is read: before the first object is read, or after the last.
+type interrupted struct {
+	connector.Connector
+	between func()
+	late    bool // everything was read by then
+}
+
+func (c interrupted) Import(ctx context.Context, scope connector.Scope, emit func(object.Record) error) (connector.Mark, error) {
+	var read []object.Record
+	keep := func(r object.Record) error { read = append(read, r); return nil }
+	if !c.late {
+		c.between()
+	}
+	mark, err := c.Connector.Import(ctx, scope, keep)
+	if c.late {
+		c.between()
+	}
+	for _, r := range read {
+		if err == nil {
+			err = emit(r)
+		}
+	}
+	return mark, err
+}
+
+// TestExportDuringImport exports while an import of the same system is under way,
+// as two processes do that share a store. What is sent meanwhile is neither
+// confirmed nor contested by that import, and nobody is missing who came meanwhile
+// (IMP-14); the next import confirms it.
+func TestExportDuringImport(t *testing.T) {
+	for name, late := range map[string]bool{"sent before it is read": false, "sent after it was read": true} {
+		t.Run(name, func(t *testing.T) { exportDuringImport(t, late) })
+	}
+}
+
+func exportDuringImport(t *testing.T, late bool) {
+	ctx := context.Background()
+	b := newBench(t)
+	b.put("employee", "1", "emp", "e1", "first", "Ann", "last", "Lee", "phone", "11")
+	b.put("employee", "2", "emp", "e2", "first", "Al", "last", "Moe", "phone", "21")
+	b.nightly()
+
+	// Values, a reference and a new account are decided and wait to be sent.
+	b.put("employee", "1", "emp", "e1", "first", "Ann", "last", "Lee", "phone", "12")
+	b.put("employee", "2", "emp", "e2", "first", "Al", "last", "Moe", "phone", "22", "boss", "->1")
+	b.put("employee", "3", "emp", "e3", "first", "Eve", "last", "Orr", "phone", "31")
+	must(t, second(b.r.Import(ctx, "hr", true)))
+	must(t, second(b.r.Sync(ctx, run.SyncOptions{})))
+
+	var once sync.Once
+	between := func() {
+		once.Do(func() {
+			rep, err := b.r.Export(ctx, "dir")
+			if must(t, err); rep.Counters["export-add"] != 1 || rep.Counters["export-failure"] != 0 {
+				t.Errorf("export: %v %v", rep.Counters, rep.Errors)
+			}
+		})
+	}
+	other := run.New(b.store, b.cfg, run.Options{Now: func() time.Time { return b.now }, By: "another process", Secrets: secret.Fixed{},
+		Open: func(ctx context.Context, x *run.Connected) (connector.Connector, error) {
+			conn, err := x.Kind.Open(ctx, x.Section, secret.Fixed{})
+			return interrupted{conn, between, late}, err
+		}})
+	rep, err := other.Import(ctx, "dir", true)
+	must(t, err)
+	if rep.Result != run.Success || rep.Counters["confirmed"]+rep.Counters["contested"]+rep.Counters["overtaken"]+rep.Counters["stage-delete"] != 0 {
+		t.Errorf("the import under way: %s %v %v", rep.Result, rep.Counters, rep.Errors)
+	}
+	if got := b.pending("dir"); got == 0 {
+		t.Errorf("nothing is on its way any more")
+	}
+	again, err := b.r.Sync(ctx, run.SyncOptions{Full: true})
+	must(t, err)
+	if again.Counters["units"] != 0 {
+		t.Errorf("decided anew: %v", again.Counters)
+	}
+	out, err := b.r.Export(ctx, "dir")
+	must(t, err)
+	if n := out.Counters["export-add"] + out.Counters["export-update"] + out.Counters["export-rename"] + out.Counters["export-delete"]; n != 0 {
+		t.Errorf("sent again: %v", out.Counters)
+	}
+	rep, err = b.r.Import(ctx, "dir", true)
+	must(t, err)
+	if got := b.pending("dir"); got != 0 || rep.Counters["confirmed"] == 0 || rep.Counters["stage-delete"] != 0 {
+		t.Errorf("%d still on their way after the next import: %v %v", got, rep.Counters, rep.Errors)
+	}
+	if n := len(b.dir()); n != 3 {
+		t.Errorf("%d accounts: %v", n, b.dir())
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pending counts the accounts with changes on their way.
+func (b *bench) pending(conn string) (n int64) {
+	must(b.t, b.store.Read(context.Background(), func(tx *store.Tx) error {
+		st, err := tx.Status()
+		for _, k := range st.Connectors[conn].Pending {
+			n += k
+		}
+		return err
+	}))
+	return n
+}
