@@ -63,8 +63,8 @@ gate: {fewer: 100, nulls: 100}
 exportBatch: %[3]d
 roots: ["ou=people,o=x", "ou=teams,o=x"]
 types:
-  user: {emp: string, cn: string, uid: string, title: {kind: string, length: 30}, phone: string, note: string, manager: ref, userPassword: {kind: string, writeOnly: true}}
-  group: {cn: string, member: {kind: ref, multi: true}}
+  user: {emp: string, cn: string, uid: string, title: {kind: string, length: 30}, phone: string, note: string, manager: {kind: ref, byDN: true}, userPassword: {kind: string, writeOnly: true}}
+  group: {cn: string, member: {kind: ref, multi: true, byDN: true}}
 ---
 guard: generous
 connector: dir

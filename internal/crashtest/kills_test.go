@@ -275,9 +275,9 @@ func (s *staff) files() files {
 // members.
 func (s *staff) check(p place) error {
 	var wrong []string
-	people, teams, byAnchor, uids := map[string]object.Record{}, map[string]object.Record{}, map[string]object.Record{}, map[string]bool{}
+	people, teams, byDN, uids := map[string]object.Record{}, map[string]object.Record{}, map[string]object.Record{}, map[string]bool{}
 	err := p.records(func(r object.Record) error {
-		byAnchor[r.Anchor] = r
+		byDN[r.DN] = r
 		if r.Type == "group" {
 			teams[r.Attrs.Get("cn").First().Text()] = r
 			return nil
@@ -294,7 +294,7 @@ func (s *staff) check(p place) error {
 	}
 	emps := func(vs object.Values) (out []string) {
 		for _, v := range vs {
-			out = append(out, byAnchor[v.Text()].Attrs.Get("emp").First().Text())
+			out = append(out, byDN[v.Text()].Attrs.Get("emp").First().Text())
 		}
 		slices.Sort(out)
 		return out

@@ -85,29 +85,14 @@ func (c *call) note(there, password map[string]bool) {
 // directory writes what the directory holds, an object a line.
 func (p place) directory() (string, error) {
 	var out []string
-	var all []object.Record
-	names := map[string]string{}
 	err := p.records(func(r object.Record) error {
-		all = append(all, r)
-		names[r.Anchor] = r.DN
-		return nil
-	})
-	for _, r := range all {
 		line := []string{r.DN}
 		for _, a := range r.Attrs {
-			var vs []string
-			for _, v := range a.Values {
-				text := v.Text()
-				if v.Kind() == object.Ref {
-					text = names[text]
-				}
-				vs = append(vs, text)
-			}
-			slices.Sort(vs)
-			line = append(line, a.Name+"="+strings.Join(vs, "; "))
+			line = append(line, a.Name+"="+a.Values.String())
 		}
 		out = append(out, strings.Join(line, " | ")+"\n")
-	}
+		return nil
+	})
 	slices.Sort(out)
 	return strings.Join(out, ""), err
 }

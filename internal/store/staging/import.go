@@ -66,6 +66,10 @@ type Import struct {
 	last  *typeInfo
 	queue []Delta // waiting to be looked up, in imports of changes
 
+	late    []late          // records that wait until everything was told
+	renamed map[uint32]bool // who bears another DN than before
+	named   bool            // DNs of earlier imports are known
+
 	twice  bool             // some objects were shown more than once
 	turned map[uint32]int64 // entries that a type gained by change of type; the writer's
 
@@ -127,7 +131,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 	if taken {
 		return nil, ErrImporting
 	}
-	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
+	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, renamed: map[uint32]bool{}, up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
 	if err := m.begin(); err != nil {
 		m.leave()
 		return nil, err
@@ -262,8 +266,11 @@ func (m *Import) put(rec *object.Record) error {
 	if rec.DN != "" {
 		var there uint32
 		there, parent, rdn = m.byDN(rec.DN)
-		if at == 0 && there != 0 && *m.cells.state(there)&(cellNameless|cellSeen) == cellNameless {
+		switch {
+		case at == 0 && there != 0 && *m.cells.state(there)&(cellNameless|cellSeen) == cellNameless:
 			at = m.adopt(id, there)
+		case at != 0 && at != there:
+			m.renamed[at] = true
 		}
 	}
 	if at != 0 && (*m.cells.state(at)&cellSeen != 0 || m.known.isSame(at)) {
@@ -303,6 +310,10 @@ func (m *Import) put(rec *object.Record) error {
 	*m.cells.hash(at) = hash
 	if rec.DN != "" {
 		m.learnDN(at, parent, rdn)
+	}
+	if refs && m.early(ti, rec) {
+		m.wait(late{rec: *rec, id: id, at: at, parent: parent, rdn: rdn, hash: hash, refs: refs, isNew: isNew})
+		return nil
 	}
 	return m.note(ti, rec, id, at, parent, rdn, hash, refs, isNew)
 }

@@ -43,6 +43,9 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
 	err := m.Drain()
 	if err == nil {
+		err = m.takeLate()
+	}
+	if err == nil {
 		err = m.settle()
 	}
 	close(m.work)

@@ -128,6 +128,7 @@ func (m *Import) loadAll(t *layout.Tx) error {
 	}
 	m.ids = newIDTable(1 << 10)
 	m.ids.under = m.known.ids
+	m.named = m.dns != nil
 	return nil
 }
 
