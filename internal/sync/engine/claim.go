@@ -92,7 +92,7 @@ func (d *Decider) name(typ, attr, value string) Name {
 func (d *Decider) claimFor(v View, id object.ID) error {
 	x := d.life(id)
 	wishes := d.claims(x)
-	given := wishes[:0]
+	given, granted := wishes[:0], true
 	for _, w := range wishes {
 		if w.Name != "" { // it must be that one
 			name := d.name(d.typ(x), w.Attr, w.Name)
@@ -115,11 +115,14 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: "no free name for " + w.Wish + " after many candidates; give unique() a candidate that differs more"})
 			continue
 		}
+		granted = granted && name == w.Wish
 		w.Name = name
 		d.names[d.name(d.typ(x), w.Attr, name).print()] = d.number(id)
 		given = append(given, w)
 	}
-	d.setClaims(x, given)
+	if x.granted = granted && len(given) == len(wishes); !x.granted {
+		d.setClaims(x, given)
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ type life struct {
 	linked  bool  // its entries are the plan's own: they differ from the accepted ones
 	mortal  bool  // it is listed to be judged whether it ends
 	heeded  bool  // there are holds on it or on what it has
+	granted bool  // every name is given as wished
 	asked   int32 // how many of its entries the trigger names, and it keeps
 	ends    ends  // accounts wanted, once decided
 	one     uint32
@@ -174,18 +175,19 @@ func (d *Decider) dropEntry(id object.ID, x *life, entry object.ID) {
 	d.setEntries(id, x, slices.DeleteFunc(list, func(e object.ID) bool { return e == entry }))
 }
 
-func (s *lives) setFounder(x *life, f founder) {
-	b := append(binary.AppendUvarint(s.buf[:0], uint64(f.rank)), f.entry[:]...)
-	s.buf = object.AppendString(b, f.anchor)
-	x.founder = s.records.put(s.buf)
+func (d *Decider) setFounder(x *life, f founder) {
+	no, _ := d.entries.add(f.entry)
+	b := binary.AppendUvarint(binary.AppendUvarint(d.buf[:0], uint64(f.rank)), uint64(no))
+	d.buf = object.AppendString(b, f.anchor)
+	x.founder = d.records.put(d.buf)
 }
 
-func (s *lives) founder(x *life) (f founder) {
+func (d *Decider) founder(x *life) (f founder) {
 	if x.founder == 0 {
 		return f
 	}
-	r := s.records.reader(x.founder)
-	f.rank, f.entry, f.anchor = int(r.Uvarint()), r.ID(), r.String()
+	r := d.records.reader(x.founder)
+	f.rank, f.entry, f.anchor = int(r.Uvarint()), d.entries.list[r.Uvarint()], r.String()
 	return f
 }
 
@@ -215,18 +217,17 @@ func (s *lives) keys(x *life) []Key {
 	return keys
 }
 
-// setClaims keeps wishes and the names given; most names are as wished.
+// setClaims keeps wishes, and names where they are given. Most will be given as
+// wished, which life.granted says.
 func (s *lives) setClaims(x *life, claims []metaverse.Claim) {
-	if x.claims = 0; len(claims) == 0 {
+	x.claims, x.granted = 0, false
+	if len(claims) == 0 {
 		return
 	}
 	b := binary.AppendUvarint(s.buf[:0], uint64(len(claims)))
 	for _, c := range claims {
 		b = binary.AppendUvarint(b, uint64(s.words.add(c.Attr)))
-		b = object.AppendString(b, c.Wish)
-		if b = append(b, flag(c.Name == c.Wish)); c.Name != c.Wish {
-			b = object.AppendString(b, c.Name)
-		}
+		b = object.AppendString(object.AppendString(b, c.Wish), c.Name)
 	}
 	s.buf = b
 	x.claims = s.records.put(b)
@@ -239,9 +240,9 @@ func (s *lives) claims(x *life) []metaverse.Claim {
 	r := s.records.reader(x.claims)
 	claims := make([]metaverse.Claim, r.Uvarint())
 	for i := range claims {
-		c := metaverse.Claim{Attr: s.words.text(word(r.Uvarint())), Wish: r.String()}
-		if c.Name = c.Wish; r.Byte() == 0 {
-			c.Name = r.String()
+		c := metaverse.Claim{Attr: s.words.text(word(r.Uvarint())), Wish: r.String(), Name: r.String()}
+		if c.Name == "" && x.granted {
+			c.Name = c.Wish
 		}
 		claims[i] = c
 	}
@@ -300,5 +301,5 @@ func (o *owners) drop(k Key, no uint32) {
 	o.set(k, slices.DeleteFunc(slices.Clone(o.of(k)), func(x uint32) bool { return x == no }))
 }
 
-// printOfName stands for a unique name.
+// print stands for a unique name.
 func (n Name) print() print { return printOf(Key(n)) }
