@@ -112,7 +112,7 @@ func (c *cli) watch(e run.Event) {
 	if c.progress == nil {
 		c.progress = term.NewProgress(c.errs, term.Terminal(c.errs), c.now)
 	}
-	phase := map[string]string{"import": "read", "link": "linking", "decide": "decided", "accept": "accepted", "send": "sent"}[e.Phase]
+	phase := map[string]string{"import": "read", "index": "indexed", "link": "linking", "decide": "decided", "accept": "accepted", "send": "sent"}[e.Phase]
 	if phase == "" {
 		phase = e.Phase
 	}

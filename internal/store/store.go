@@ -159,7 +159,7 @@ func (s *Store) Compact(ctx context.Context) error { return s.rows.Compact(ctx) 
 func (t *Tx) Planned(connector string) (bool, error) { return t.rows.Planned(connector) }
 
 // SetIndexes says what must be looked up from now on. What is stored already
-// is not indexed again.
+// is found after Reindex.
 func (s *Store) SetIndexes(x layout.Indexes) { s.rows.SetIndexes(x) }
 
 // Within calls fn with a store whose transactions are parts of one in the people

@@ -51,7 +51,7 @@ func IndexesOf(set *rules.Set, search ...string) Indexes {
 }
 
 // SetIndexes says what must be looked up from now on. What is stored already
-// is not indexed again.
+// is found once the store has indexed it again.
 func (s *Store) SetIndexes(x Indexes) {
 	s.indexMu.Lock()
 	defer s.indexMu.Unlock()

@@ -35,7 +35,30 @@ func (r *Runner) syncStep(ctx context.Context, rep *StepReport, o SyncOptions) e
 		rep.Result = NoStartBadConfig
 		return err
 	}
-	return d.carryOut(ctx, rep)
+	if err := d.reindex(ctx, rep); err != nil {
+		return err
+	}
+	if err := d.carryOut(ctx, rep); err != nil || o.Rules == nil {
+		return err
+	}
+	own := *d
+	own.set, own.opt.Rules = r.cfg.Rules, nil
+	return own.reindex(ctx, rep) // nobody keeps up what other rules look up
+}
+
+// reindex sees to it that objects are found by what the rules look up, those
+// that were there before the rules too. A preview with other rules looks up
+// what these ask for as well.
+func (d *deciding) reindex(ctx context.Context, rep *StepReport) error {
+	x := store.IndexesOf(d.set, d.r.opt.Search...)
+	if d.opt.Rules != nil {
+		mine := store.IndexesOf(d.r.cfg.Rules, d.r.opt.Search...)
+		maps.Copy(x.Keys, mine.Keys)
+		x.Unique, x.Spots, x.Also, x.Arrivals = mine.Unique, mine.Spots, mine.Also, mine.Arrivals
+	}
+	d.r.store.SetIndexes(x)
+	types := slices.Sorted(maps.Keys(d.set.Types))
+	return d.r.store.Reindex(ctx, types, func(n int64) { d.r.observe(Event{Step: rep.Step, Phase: "index", Done: n}) })
 }
 
 // deciding begins a plan with the rules in force. f are those that a small one
