@@ -27,10 +27,14 @@ func (o Outcome) Error() string { return string(o) }
 
 // EvalError is a fault of one evaluation, about one object's values.
 type EvalError struct {
+	Code     string // MIM's name of the fault, "" where it has none
 	Function string // which function refused, "" when an operator did
 	Value    string // what it was given, as shown to a person
 	Message  string // why
 }
+
+// FaultCode is the name by which the fault is reported.
+func (e *EvalError) FaultCode() string { return e.Code }
 
 // Error says what refused what, and why.
 func (e *EvalError) Error() string {

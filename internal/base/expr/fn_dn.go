@@ -1,6 +1,10 @@
 package expr
 
-import "strings"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // dnFunctions build DNs and take them apart.
 func dnFunctions() []Function {
@@ -14,7 +18,8 @@ func dnFunctions() []Function {
 			Summary:   "One value, made safe to stand in a DN. style is ldap (default), notes (hierarchical names that are not LDAP's) or database (names in a database or a file), as the connector's names are.",
 			Examples:  []Example{{Expr: `"CN=" + EscapeDNComponent("Lovelace, Ada") + ",OU=People"`, Want: `CN=Lovelace\, Ada,OU=People`}, {Expr: `EscapeDNComponent("A\u0001C", "database")`, Want: "#410001004300"}}},
 		{Name: "DNComponent", Origin: FromEntra, call: dnComponent(false), Signature: component,
-			Summary: "The value of the DN's component at a place, counted from 1 at the left; nothing when there is none.", Examples: []Example{{Expr: `DNComponent("CN=Ada,OU=People,DC=example,DC=com", 1)`, Want: "Ada"}}},
+			Summary: "The value of the DN's component at a place, counted from 1 at the left. A place that the DN does not have is a fault; ask dnCount first.", Examples: []Example{
+				{Expr: `DNComponent("CN=Ada,OU=People,DC=example,DC=com", 1)`, Want: "Ada"}, {Expr: `DNComponent("CN=Ada", 2)`, Error: "has no component 2"}}},
 		{Name: "DNComponentRev", Origin: FromEntra, call: dnComponent(true), Signature: reversed,
 			Summary: "The value of the DN's component at a place, counted from 1 at the right. With \"DC\", domain components are left out.", Examples: []Example{{Expr: `DNComponentRev("CN=Ada,OU=People,DC=example,DC=com", 1, "DC")`, Want: "People"}}},
 		{Name: "escape", Origin: Own, call: escaped, Signature: "escape(value string) string",
@@ -30,6 +35,11 @@ func dnFunctions() []Function {
 		{Name: "dn", Origin: Own, call: joinDN, Signature: "dn(parts list(string)) string",
 			Summary: "A DN from its components and its container, from the left to the right; any number of them, each checked.", Examples: []Example{
 				{Expr: `dn(rdn("CN", attr.first + " " + attr.last), "OU=People,DC=example,DC=com")`, Want: "CN=Ada Lovelace,OU=People,DC=example,DC=com"}, {Expr: `dn("Ada", "DC=com")`, Error: "not a DN"}}},
+		{Name: "dnCount", Origin: Own, call: countDN, Signature: "dnCount(dn string) int\ndnCount(dn ref) int",
+			Summary: "How many components the DN has.", Examples: []Example{{Expr: `dnCount("CN=Ada,OU=People,DC=com")`, Want: "3"}, {Expr: `dnCount("")`, Want: "0"}}},
+		{Name: "dnNumber", Origin: Own, call: dnNumber, Signature: "dnNumber(dn string, place int) int\ndnNumber(dn ref, place int) int",
+			Summary: "The whole number that stands in the DN's component at a place, counted from 1 at the left.", Examples: []Example{
+				{Expr: `dnNumber("CN=Ada,OU=0017,DC=com", 2)`, Want: "17"}, {Expr: `dnNumber("CN=Ada,OU=People", 2)`, Error: "is no whole number"}}},
 		{Name: "parentDN", Origin: Own, Signature: "parentDN(dn string) string", call: parentDN,
 			Summary: "The DN of the container.", Examples: []Example{{Expr: `parentDN("CN=Ada\\, Countess,OU=People,DC=com")`, Want: "OU=People,DC=com"}}},
 	}
@@ -71,10 +81,30 @@ func dnComponent(fromRight bool) callFunc {
 			i = int64(len(dn)) - a[1].n
 		}
 		if a[1].n < 1 || i < 0 || i >= int64(len(dn)) {
-			return val{}
+			return failed(&EvalError{Code: "dn-index-out-of-bounds", Message: fmt.Sprintf("%s has no component %d; ask dnCount first", a[0].show(), a[1].n)})
 		}
 		return str(dn[i][0].value)
 	}
+}
+
+func countDN(_ *machine, a []val) val {
+	dn, err := parseDN(a[0].s)
+	if err != nil {
+		return failed(&EvalError{Message: err.Error()})
+	}
+	return integer(int64(len(dn)))
+}
+
+func dnNumber(m *machine, a []val) val {
+	part := dnComponent(false)(m, a)
+	if part.k != kString {
+		return part
+	}
+	n, err := strconv.ParseInt(part.s, 10, 64)
+	if err != nil {
+		return failed(&EvalError{Code: "cannot-parse-dn-component", Message: fmt.Sprintf("component %d of %s is no whole number", a[1].n, a[0].show())})
+	}
+	return integer(n)
 }
 
 func joinDN(_ *machine, a []val) val {

@@ -87,6 +87,7 @@ func (s Schema) Type(name string) (Type, bool) {
 type Type struct {
 	Name       string
 	Attributes []Attribute // sorted by name
+	ReadOnly   bool        // the system does not let objects of it be written
 }
 
 // Attribute returns the named attribute.

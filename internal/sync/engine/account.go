@@ -303,7 +303,7 @@ func (w *worker) outflow(h *hub, p *picture, a *account, r *rules.Outbound, f *r
 		var err error
 		res, err = f.Value.Eval(in)
 		if in.flow, in.due = "", due; err != nil {
-			h.fault(ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: f.Attr + ": " + err.Error()})
+			h.fault(ObjectFault{Code: codeOf(err), Connector: r.Connector, Rule: r.Name, Message: f.Attr + ": " + err.Error()})
 			return
 		}
 	}

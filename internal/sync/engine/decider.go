@@ -14,6 +14,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -196,7 +197,8 @@ type index struct {
 	feeding  map[string]bool             // object types into which a system feeds whose accounts rules decide
 	bit      map[string]int              // connector → its bit in ends
 	anyRefs  bool
-	folded   map[[3]string]bool // attributes of which the system ignores the case: connector, entry type, attribute
+	limited  map[string][]*rules.Attribute // by object type: attributes that do not take every value, by name
+	folded   map[[3]string]bool            // attributes of which the system ignores the case: connector, entry type, attribute
 }
 
 func newIndex(s *rules.Set) *index {
@@ -204,7 +206,7 @@ func newIndex(s *rules.Set) *index {
 		outbound: map[string][]*rules.Outbound{}, governed: map[[2]string]bool{}, founding: map[[2]string]bool{},
 		keys: map[string][]*rules.Attribute{}, unique: map[string][]*rules.Attribute{}, flow: map[[2]string]*rules.Inflow{},
 		through: map[string]bool{}, bit: map[string]int{}, speak: map[[2]string][]*rules.Outbound{}, systems: map[string][]string{}, feeding: map[string]bool{}}
-	x.folded = map[[3]string]bool{}
+	x.folded, x.limited = map[[3]string]bool{}, map[string][]*rules.Attribute{}
 	for i, c := range s.Connectors {
 		for _, t := range c.Schema.Types {
 			for _, a := range t.Attributes {
@@ -226,10 +228,14 @@ func newIndex(s *rules.Set) *index {
 			if a.Unique {
 				x.unique[name] = append(x.unique[name], a)
 			}
+			if a.MaxLength > 0 || len(a.Choices) > 0 {
+				x.limited[name] = append(x.limited[name], a)
+			}
 		}
 		byName := func(a, b *rules.Attribute) int { return compareText(a.Name, b.Name) }
 		slices.SortFunc(x.keys[name], byName)
 		slices.SortFunc(x.unique[name], byName)
+		slices.SortFunc(x.limited[name], byName)
 	}
 	x.addInbound()
 	return x
@@ -336,10 +342,19 @@ func (x *index) counts(typ, conn string) bool {
 }
 
 // fault records a rule that failed on an entry or object.
-func fault(code string, e *space.Entry, rule string, err error) ObjectFault {
-	f := ObjectFault{Code: code, Rule: rule, Message: fmt.Sprint(err)}
+func fault(e *space.Entry, rule string, err error) ObjectFault {
+	f := ObjectFault{Code: codeOf(err), Rule: rule, Message: fmt.Sprint(err)}
 	if e != nil {
 		f.Connector, f.Anchor = e.Connector, e.Anchor
 	}
 	return f
+}
+
+// codeOf is the name of what an expression failed with.
+func codeOf(err error) string {
+	var named interface{ FaultCode() string }
+	if errors.As(err, &named) && named.FaultCode() != "" {
+		return named.FaultCode()
+	}
+	return "extension-unexpected-attribute-value"
 }

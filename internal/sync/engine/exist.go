@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"muster/internal/base/object"
 	"muster/internal/sync/metaverse"
@@ -60,7 +63,7 @@ func (d *Decider) wanted(typ string, entries []*space.Entry, stored *metaverse.O
 		}
 		ok, err := truth(r.Exists, &input{now: d.now, due: &due, mv: p.attrs, missing: d.missingSince(typ, entries)})
 		if err != nil {
-			faults = append(faults, ObjectFault{Code: "extension-unexpected-attribute-value", Connector: r.Connector, Rule: r.Name, Message: err.Error()})
+			faults = append(faults, ObjectFault{Code: codeOf(err), Connector: r.Connector, Rule: r.Name, Message: err.Error()})
 		}
 		ok = ok || asked.has(r.Connector)
 		asked.set(r.Connector, ok)
@@ -189,6 +192,26 @@ func (p *picture) rename(attr, name string) {
 	for i := range p.attrs {
 		if p.attrs[i].Name == attr {
 			p.attrs[i].Values = object.Values{object.Str(name)}
+		}
+	}
+}
+
+// limit reports values that the metaverse does not take (ERR-38).
+func (d *Decider) limit(typ string, p *picture) {
+	for _, a := range d.set.limited[typ] {
+		for _, v := range p.attrs.Get(a.Name) {
+			why := ""
+			switch text := v.String(); {
+			case a.MaxLength > 0 && utf8.RuneCountInString(text) > a.MaxLength:
+				why = fmt.Sprintf("is longer than the %d characters that the attribute allows", a.MaxLength)
+			case len(a.Choices) > 0 && !slices.Contains(a.Choices, text):
+				why = "is none of the attribute's choices: " + strings.Join(a.Choices, ", ")
+			default:
+				continue
+			}
+			o := p.source(a.Name).origin()
+			p.faults = append(p.faults, ObjectFault{Code: "mv-constraint-violation", Connector: o.Connector, Anchor: o.Anchor, Rule: o.Rule,
+				Message: a.Name + ": " + strconv.Quote(v.String()) + " " + why + "; correct the source, or the declaration"})
 		}
 	}
 }

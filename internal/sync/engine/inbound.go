@@ -170,7 +170,7 @@ func (d *Decider) offers(typ string, entries []*space.Entry, skip func(conn stri
 		}
 		rs, err := d.concerns(e, &p.due)
 		if err != nil {
-			p.faults = append(p.faults, fault("extension-unexpected-attribute-value", e, ruleOf(err), err))
+			p.faults = append(p.faults, fault(e, ruleOf(err), err))
 			continue
 		}
 		var in *input
@@ -215,7 +215,7 @@ func (f *inflow) offer(e *space.Entry, in *input, p *picture) (offer, bool) {
 	} else {
 		var err error
 		if res, err = f.Value.Eval(in); err != nil {
-			p.faults = append(p.faults, fault("extension-unexpected-attribute-value", e, f.rule.Name, err))
+			p.faults = append(p.faults, fault(e, f.rule.Name, err))
 			return offer{}, false
 		}
 	}
@@ -389,7 +389,7 @@ func (d *Decider) manual(p *picture, a *rules.Attribute, offers []offer) {
 	}
 	res, err := a.Manual.Eval(&input{now: d.now, due: &p.due, attr: object.Bag(bag...)})
 	if err != nil {
-		p.faults = append(p.faults, ObjectFault{Code: "extension-unexpected-attribute-value", Message: a.Name + ": " + err.Error()})
+		p.faults = append(p.faults, ObjectFault{Code: codeOf(err), Message: a.Name + ": " + err.Error()})
 		return
 	}
 	if res.Outcome != rules.Some {

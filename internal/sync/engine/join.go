@@ -293,7 +293,7 @@ func (l *linker) tryJoin(e *space.Entry) (bool, error) {
 	}
 	rs, err := l.inScope(e, nil)
 	if err != nil {
-		l.moot = append(l.moot, fault("extension-unexpected-attribute-value", e, ruleOf(err), err))
+		l.moot = append(l.moot, fault(e, ruleOf(err), err))
 		return false, nil
 	}
 	for _, r := range rs {
@@ -322,7 +322,7 @@ func (l *linker) tryRule(e *space.Entry, r *rules.Inbound, j rules.Join) (to obj
 	if j.If != nil {
 		if ok, err := truth(j.If, l.entryInput(e, nil)); err != nil || !ok {
 			if err != nil {
-				l.moot = append(l.moot, fault("extension-unexpected-attribute-value", e, r.Name, err))
+				l.moot = append(l.moot, fault(e, r.Name, err))
 			}
 			return to, false, nil
 		}

@@ -352,7 +352,7 @@ func (l *linker) doom(id object.ID, x *life) {
 		}
 		gone, err := l.belongsNoMore(e, x)
 		if err != nil {
-			l.faults = append(l.faults, fault("extension-unexpected-attribute-value", e, ruleOf(err), err))
+			l.faults = append(l.faults, fault(e, ruleOf(err), err))
 		} else if gone {
 			l.doomed = append(l.doomed, e.ID)
 		}

@@ -171,6 +171,9 @@ func (w *worker) paint(h *hub, m mode) *picture {
 	base := func(skip func(string) bool) *picture {
 		p := w.inbound(typ, entries, h.stored, skip, everything)
 		w.giveNames(p, h.id, h.stored, m)
+		if m == free {
+			w.limit(typ, p)
+		}
 		w.translate(p, m)
 		if m == held {
 			w.holdValues(h, p)

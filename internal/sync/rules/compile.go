@@ -87,6 +87,10 @@ func (c *compiler) metaverse(s *config.Section) {
 		b := e.Sub()
 		kind, _ := object.ParseKind(b.Text("type"))
 		a := &Attribute{Attribute: object.Attribute{Name: e.Name, Kind: kind, Multi: b.Bool("multi")}, Edited: b.Bool("editable"), Folded: b.Text("case") == "ignored"}
+		a.MaxLength = b.Int("length")
+		for _, v := range b.List("choices") {
+			a.Choices = append(a.Choices, v.Text())
+		}
 		switch b.Text("mode") {
 		case "equal":
 			a.Mode = Equal

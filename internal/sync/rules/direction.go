@@ -131,6 +131,9 @@ func (c *compiler) outbound(s *config.Section, from, to config.Value) {
 		return
 	}
 	r := &Outbound{Name: s.Name, Where: s.Where().String(), From: ot.Name, Connector: conn, To: typ}
+	if et.ReadOnly {
+		c.add(to.Problem("no-export-to-this-object-type", fmt.Sprintf("connector %s cannot write objects of type %s", conn, typ), "drop the rule"))
+	}
 	targets := c.targets()
 	r.Exists = c.condition(s.Block, "exists", &expr.Scope{Context: expr.Existence, MV: ot})
 	switch s.Text("otherwise") {
@@ -275,7 +278,35 @@ func (c *compiler) finish() {
 			}
 		}
 	}
+	c.oneWriter()
 	c.sortOutbound()
+}
+
+// oneWriter insists that each attribute of one value, and the name, of an account
+// is written by one rule.
+func (c *compiler) oneWriter() {
+	type spot struct{ from, connector, to, attr string }
+	writer := map[spot]string{}
+	for _, r := range c.set.Outbound {
+		t, _ := c.schema[r.Connector].Type(r.To)
+		names := []string{}
+		if r.DN != nil {
+			names = append(names, "dn")
+		}
+		for _, f := range r.Flows {
+			if a, _ := t.Attribute(f.Attr); !a.Multi {
+				names = append(names, f.Attr)
+			}
+		}
+		for _, name := range names {
+			k := spot{r.From, r.Connector, r.To, name}
+			if first := writer[k]; first != "" && first != r.Name {
+				c.add(c.tree.Section("rule", r.Name).Problem("ambiguous-export-flow-to-single-valued-attribute",
+					fmt.Sprintf("writes %s of %s/%s, and so does rule %s", name, r.Connector, r.To, first), "let one of them write it", "flows"))
+			}
+			writer[k] = r.Name
+		}
+	}
 }
 
 func (c *compiler) ownRanks(r *Outbound, in *Inbound) {

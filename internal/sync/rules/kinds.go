@@ -29,6 +29,8 @@ func metaverseKind() config.Kind {
 				{Name: "multi", Type: config.Bool, Default: "false", Summary: "may hold several values"},
 				{Name: "case", Type: config.Choice, Default: "ignored", Summary: "whether the case of letters counts when objects are looked up by it",
 					Choices: []config.Option{{Value: "ignored", Summary: "Smith and SMITH are the same"}, {Value: "exact", Summary: "they differ"}}},
+				{Name: "length", Type: config.Int, Min: "1", Summary: "the most characters that a value may have; by default any number"},
+				{Name: "choices", Type: config.List, Summary: "the values that it may have; by default any", Elem: &config.Field{Name: "choice", Type: config.Text}, Example: "[employee, contractor]"},
 				{Name: "mode", Type: config.Choice, Default: "ranked", Summary: "which of several contributions wins", Choices: []config.Option{
 					{Value: "ranked", Summary: "the first rule, in order of precedence, that has a value"},
 					{Value: "equal", Summary: "the newest value"},

@@ -60,13 +60,14 @@ const (
 // Attribute is a metaverse attribute.
 type Attribute struct {
 	object.Attribute
-	Mode   Mode
-	Manual Expr   // for Manual: reads the offers as attr.<connector>
-	Edited bool   // people may edit it: entries of the portal's space have it too
-	Unique bool   // some flow gives it by unique(): its values are claimed
-	Also   []Spot // for Unique: attributes of staged accounts that must not have the name either
-	Key    bool   // some join rule looks objects up by it
-	Folded bool   // for Key and Unique: letters' case does not matter
+	Mode    Mode
+	Manual  Expr     // for Manual: reads the offers as attr.<connector>
+	Edited  bool     // people may edit it: entries of the portal's space have it too
+	Unique  bool     // some flow gives it by unique(): its values are claimed
+	Also    []Spot   // for Unique: attributes of staged accounts that must not have the name either
+	Choices []string // the values that it may have; nil: any
+	Key     bool     // some join rule looks objects up by it
+	Folded  bool     // for Key and Unique: letters' case does not matter
 }
 
 // Spot is an attribute of one object type in a connector.

@@ -195,6 +195,7 @@ func merge(declared, known object.Schema) object.Schema {
 			declared.Types = append(declared.Types, kt)
 			continue
 		}
+		declared.Types[i].ReadOnly = declared.Types[i].ReadOnly || kt.ReadOnly
 		for _, a := range kt.Attributes {
 			if _, ok := declared.Types[i].Attribute(a.Name); !ok {
 				declared.Types[i].Attributes = append(declared.Types[i].Attributes, a)

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"muster/internal/base/config"
@@ -70,6 +71,7 @@ func fields() []config.Field {
 		{Name: "system", Summary: "the name of the system; connectors that say the same share it"},
 		{Name: "types", Summary: "the object types, and their attributes", Type: config.Map, Elem: &config.Field{Name: "type", Type: config.Map, Elem: &attribute}},
 		{Name: "roots", Summary: "DNs that are there without being objects", Type: config.List, Elem: &config.Field{}},
+		{Name: "readOnly", Summary: "object types that cannot be written", Type: config.List, Elem: &config.Field{}},
 		flag("tree", "objects have DNs and lie under one another"),
 		flag("givesAnchors", "the system chooses the anchors"),
 		flag("atomic", "an export counts as a whole or not at all"),
@@ -85,7 +87,7 @@ func options(s *config.Section) Options {
 	}
 	opt.Traits.Hierarchical, opt.Traits.AnchorAssigned, opt.Traits.Atomic = s.Bool("tree"), s.Bool("givesAnchors"), s.Bool("atomic")
 	for _, t := range s.Map("types") {
-		typ := object.Type{Name: t.Name}
+		typ := object.Type{Name: t.Name, ReadOnly: slices.Contains(s.Texts("readOnly"), t.Name)}
 		for _, e := range t.Map() {
 			a := e.Sub()
 			kind, _ := object.ParseKind(a.Text("kind"))

@@ -96,7 +96,7 @@ func (w *writer) mods() error {
 			}
 			return refuse(w.name, connector.NamingAttribute, "%s is part of the anchor, which never changes", m.Name)
 		case c.readOnly && !(w.t.assigned && slices.Contains(w.t.anchor, c)):
-			if w.t.view && w.t.insert == nil && w.t.update == nil && !slices.ContainsFunc(w.t.columns, func(c *column) bool { return !c.readOnly }) {
+			if w.t.onlyRead() {
 				return w.unwritable()
 			}
 			return refuse(w.name, connector.SchemaViolation, "%s cannot be written", m.Name)
@@ -127,6 +127,11 @@ func (w *writer) modify(c *column, m connector.Mod) error {
 	}
 	w.set[c.name], w.after[c.attr] = bound, v
 	return nil
+}
+
+// onlyRead reports a view or statement that nothing can be written through.
+func (t *table) onlyRead() bool {
+	return t.view && t.insert == nil && t.update == nil && !slices.ContainsFunc(t.columns, func(c *column) bool { return !c.readOnly })
 }
 
 func (w *writer) unwritable() error {

@@ -65,7 +65,7 @@ func (c *conn) Describe(ctx context.Context) (connector.Description, error) {
 	d := connector.Description{Traits: connector.Traits{AnchorIsName: true, Repeatable: []connector.Verb{connector.Update, connector.Remove}}}
 	var misses []string
 	for _, t := range tables {
-		d.Schema.Types = append(d.Schema.Types, object.Type{Name: t.name, Attributes: t.schema()})
+		d.Schema.Types = append(d.Schema.Types, object.Type{Name: t.name, Attributes: t.schema(), ReadOnly: t.onlyRead()})
 		if t.assigned {
 			d.Traits.AnchorAssigned, d.Traits.AnchorIsName = true, false
 		}
