@@ -99,12 +99,12 @@ func readBegin(a *args) action {
 		}
 		b := &begun{reached: make(chan struct{}), goOn: make(chan struct{}), ended: make(chan struct{})}
 		w.begun = b
-		desk := w.runner(func(e run.Event) {
+		desk := w.runner(run.Options{Observe: func(e run.Event) {
 			if e.Phase == "accept" && e.Done == 0 {
 				close(b.reached)
 				<-b.goOn
 			}
-		})
+		}})
 		go func() {
 			defer close(b.ended)
 			b.rep, b.err = desk.Sync(ctx, o)

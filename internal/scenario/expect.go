@@ -16,6 +16,8 @@ import (
 func expectations() map[string]verb {
 	return map[string]verb{
 		"plan":    {"expect plan and units below, expect plan none, or expect plan NUMBER units", readPlan},
+		"hash":    {"expect hash as before, or expect hash another", readHash},
+		"rule":    {"expect rule OBJECT TARGET RULE", readRule},
 		"waiting": {"expect waiting and units below, expect waiting none, or expect waiting NUMBER units", readWaiting},
 		"sent":    {"expect sent CONNECTOR and calls below, or none", readSent},
 		"object":  {"expect object OBJECT [at TIME] and values below, or none", readObject},
@@ -103,6 +105,46 @@ func readPlan(a *args) action {
 		}
 		return pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Units(ctx, w.plan, p) })
 	})
+}
+
+// readHash compares the hash of the last plan with that of the plan before.
+func readHash(a *args) action {
+	same := a.is("as")
+	if same {
+		a.must("before")
+	} else {
+		a.must("another")
+	}
+	a.end(false)
+	return func(_ context.Context, w *world) *problem.Problem {
+		if w.hashes[0] == "" || (w.hashes[0] == w.hashes[1]) != same {
+			return unmet(fmt.Sprintf("the hash of the plan before is %s, and of this one %s", w.hashes[0], w.hashes[1]))
+		}
+		return nil
+	}
+}
+
+// readRule reads which rule wants a change of the last plan.
+func readRule(a *args) action {
+	ref, target, want := a.object(), a.target(), a.word("a rule")
+	a.end(false)
+	return func(ctx context.Context, w *world) *problem.Problem {
+		units, err := w.desk.Units(ctx, w.plan, run.Page{Size: 1000, Match: ref})
+		if err != nil {
+			return stepError(err)
+		}
+		for _, u := range units {
+			for _, c := range u.Changes {
+				if line := tidy(c.Line()); showName(u.Object) == ref && (line == target || strings.HasPrefix(line, target+":") || strings.HasPrefix(line, target+" ")) {
+					if c.Rule == want {
+						return nil
+					}
+					return unmet(fmt.Sprintf("%s is wanted by the rule %q", line, c.Rule))
+				}
+			}
+		}
+		return unmet("the plan has no change of " + target + " of " + ref)
+	}
 }
 
 func readWaiting(a *args) action {

@@ -18,6 +18,9 @@ import (
 type Options struct {
 	Kinds   []connector.Kind // the sorts of connectors that configuration may name
 	Workers int              // stories at the same time; 0: one
+	// Store names the database that a story keeps its data in, given a folder of
+	// its own; nil: an SQLite file there.
+	Store func(dir string) (dsn string, err error)
 }
 
 // Report says what became of stories, in their order.

@@ -21,10 +21,11 @@ type verb struct {
 func verbs() map[string]verb {
 	return map[string]verb{
 		"at":         {"at 2027-03-01T08:00:00Z", readAt},
+		"clock":      {"clock slips to 2027-03-01T08:00:00Z", readClock},
 		"settle":     {"settle", readSettle},
 		"import":     {"import CONNECTOR, or import CONNECTOR delta", readImport},
 		"sync":       {"sync, sync full, or sync PROFILE", readSync},
-		"preview":    {"preview, preview full, or preview config/FILE from edited/FILE", readPreview},
+		"preview":    {"preview, preview full, preview full in batches of NUMBER by NUMBER workers, or preview config/FILE from edited/FILE", readPreview},
 		"export":     {"export CONNECTOR", readExport},
 		"run":        {"run PROFILE", readRun},
 		"change":     {"change CONNECTOR, or change CONNECTOR.TYPE, and rows under a header line below", readChange},

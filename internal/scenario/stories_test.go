@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"muster/internal/scenario"
+	"muster/internal/store/storetest"
 	"muster/internal/sync/connector/all"
 )
 
@@ -40,6 +42,34 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
+
+// TestStoriesOnPostgreSQL runs stories on the other database: those about the
+// same plan on either (PLAN-6); all of them with MUSTER_LONG=1.
+func TestStoriesOnPostgreSQL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	for _, name := range stories(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		story, _ := scenario.Parse(name, text)
+		about := slices.ContainsFunc(story.Covers, func(c scenario.Cover) bool { return c.ID == "PLAN-6" })
+		if !about && os.Getenv("MUSTER_LONG") == "" {
+			continue
+		}
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			o := options()
+			o.Store = func(string) (string, error) { return storetest.Postgres(t), nil }
+			for _, p := range scenario.One(t.Context(), name, text, o).Problems {
+				t.Error(p.Show())
+			}
+		})
+	}
+}
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // TestOpenStories runs what the specification says and Muster does not do yet:
 // each must still fail. One that passes has its place among the stories.

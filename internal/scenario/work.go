@@ -105,12 +105,36 @@ func (w *world) sync(ctx context.Context, line int, o run.SyncOptions) {
 	rep, err := w.desk.Sync(ctx, o)
 	w.did(line, rep, err)
 	w.plan, w.preview = w.last.Plan, o.Preview
+	if p, err := w.desk.Plan(ctx, w.plan); err == nil {
+		w.hashes = [2]string{w.hashes[1], p.Hash}
+	}
+}
+
+// readClock sets the machine's clock, also back; deciding does not follow it
+// there.
+func readClock(a *args) action {
+	a.must("slips")
+	a.must("to")
+	t := a.time()
+	a.end(false)
+	return func(_ context.Context, w *world) *problem.Problem {
+		w.now = t
+		return nil
+	}
 }
 
 func readPreview(a *args) action {
 	line, full := a.step.Line, a.is("full")
 	var to, from string
-	if a.left() {
+	var batch, workers int
+	if a.is("in") {
+		a.must("batches")
+		a.must("of")
+		batch = a.number()
+		a.must("by")
+		workers = a.number()
+		a.must("workers")
+	} else if a.left() {
 		to = a.word("a file")
 		a.must("from")
 		from = a.word("a file")
@@ -119,7 +143,12 @@ func readPreview(a *args) action {
 	return func(ctx context.Context, w *world) *problem.Problem {
 		o := run.SyncOptions{Full: full, Preview: true}
 		if to == "" {
+			usual := w.desk
+			if batch > 0 {
+				w.desk = w.runner(run.Options{Batch: batch, Workers: workers})
+			}
 			w.sync(ctx, line, o)
+			w.desk = usual
 			return nil
 		}
 		old := w.cfg

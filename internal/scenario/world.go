@@ -33,6 +33,7 @@ type world struct {
 	err     error           // how the last step ended, if it did not end well
 	errAt   int             // the line of that step
 	plan    int64           // the last plan
+	hashes  [2]string       // of the plan before, and of the last
 	preview bool            // it was only previewed
 	begun   *begun          // a step under way, if one was begun
 	undone  *run.UndoInfo   // what the last undo told
@@ -54,7 +55,14 @@ func newWorld(ctx context.Context, s *Story, dir string, opt *Options) (*world, 
 		return nil, list
 	}
 	var err error
-	if w.store, err = store.Open(ctx, "sqlite:"+filepath.Join(dir, "story.db"), store.Options{}); err != nil {
+	dsn := "sqlite:" + filepath.Join(dir, "story.db")
+	if opt.Store != nil {
+		dsn, err = opt.Store(dir)
+	}
+	if err == nil {
+		w.store, err = store.Open(ctx, dsn, store.Options{})
+	}
+	if err != nil {
 		return nil, problem.List{asProblem(s, 1, err)}
 	}
 	w.start()
@@ -135,24 +143,21 @@ func (w *world) configure() problem.List {
 }
 
 // start makes the runner that carries out the steps.
-func (w *world) start() { w.desk = w.runner(nil) }
+func (w *world) start() { w.desk = w.runner(run.Options{}) }
 
-// runner makes a runner; watch is told of progress and may be nil.
-func (w *world) runner(watch func(run.Event)) *run.Runner {
+// runner makes a runner that decides and tells of progress as o says.
+func (w *world) runner(o run.Options) *run.Runner {
 	now := w.now
-	return run.New(w.store, w.cfg, run.Options{
-		Now: func() time.Time {
-			if watch != nil {
-				return now // who was begun has the time at which that was
-			}
-			return w.now
-		},
-		By:      "story",
-		Observe: watch,
-		Open: func(_ context.Context, x *run.Connected) (connector.Connector, error) {
-			return w.systems[x.Name].open(x)
-		},
-	})
+	o.By, o.Now = "story", func() time.Time {
+		if o.Observe != nil {
+			return now // who was begun has the time at which that was
+		}
+		return w.now
+	}
+	o.Open = func(_ context.Context, x *run.Connected) (connector.Connector, error) {
+		return w.systems[x.Name].open(x)
+	}
+	return run.New(w.store, w.cfg, o)
 }
 
 // fill makes the systems and puts in what the story's tables hold.

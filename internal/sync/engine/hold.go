@@ -383,7 +383,8 @@ func (w *worker) holdEnds(h *hub, hd *Hold) bool {
 	switch {
 	case hd.over(w.now):
 		return true
-	case hd.Standing, hd.parts(w.now):
+	case hd.Standing, hd.parts(w.now),
+		hd.binds(w.now) && !hasEntry(w.entries(h, held), hd.Target): // the word is not carried out yet
 		return false
 	}
 	v, ok := w.outcome(h, hd.Target)
@@ -394,6 +395,11 @@ func (w *worker) holdEnds(h *hub, hd *Hold) bool {
 	return !has || hd.Target.Kind != WholeObject || len(hd.Refused) == 0 || !m.Remembered(h.id)
 }
 
+// hasEntry reports that the entry whose link the target is about is among them.
+func hasEntry(list []*space.Entry, t Target) bool {
+	return slices.ContainsFunc(list, func(e *space.Entry) bool { return e.Connector == t.Connector && e.Anchor == t.Name })
+}
+
 // outcome is what the free decision says of the target; false if there is no
 // account that could have it.
 func (w *worker) outcome(h *hub, t Target) (object.Values, bool) {
@@ -402,12 +408,7 @@ func (w *worker) outcome(h *hub, t Target) (object.Values, bool) {
 	case WholeObject:
 		return w.freeLife(w.v, h.id), true
 	case EntryLink:
-		for _, e := range w.entries(h, free) {
-			if e.Connector == t.Connector && e.Anchor == t.Name {
-				return space.Present, true
-			}
-		}
-		return nil, true
+		return presence(hasEntry(w.entries(h, free), t)), true
 	case ObjectValue:
 		return freeAttr(p, t.Name), true
 	case ObjectRef:

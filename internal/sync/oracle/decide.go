@@ -158,6 +158,11 @@ func (d *decision) ended(h *Hold) bool {
 	if h.Standing || d.parts(h) && d.w.find(h.Target.Connector, h.Target.Name) != nil {
 		return false
 	}
+	if h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) > 0 {
+		if e := d.w.find(h.Target.Connector, h.Target.Name); e == nil || d.eff[e.ID] != h.Target.Object {
+			return false // a person's word that is not carried out yet
+		}
+	}
 	v, ok := d.outcome(h.Target)
 	return (!ok || !v.Equal(h.Refused)) && !d.marked(h)
 }

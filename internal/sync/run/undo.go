@@ -167,6 +167,9 @@ func (r *Runner) JoinTo(ctx context.Context, entry, obj string, d Decision) erro
 		if err != nil {
 			return err
 		}
+		if !e.Link.IsZero() {
+			return &problem.Problem{Code: "already-linked", Object: entry, Message: "is linked to an object", Fix: "cut it first with: muster disconnect " + entry}
+		}
 		hold := func(id object.ID, stay object.Values) *engine.Hold {
 			refused := space.Present
 			if len(stay) > 0 {
