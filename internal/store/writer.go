@@ -447,6 +447,35 @@ func (w *Writer) SetPending(entry object.ID, list []space.Pending) error {
 	return w.setPending(key, list)
 }
 
+// Name gives an account that was never sent another DN.
+func (w *Writer) Name(e *space.Entry) error {
+	key, err := w.entryKey(e.ID)
+	if err != nil {
+		return err
+	}
+	rows, err := w.t.rows.RowsOf([]int64{key})
+	if err != nil {
+		return err
+	}
+	c, err := w.t.rows.Connector(e.Connector)
+	if err != nil {
+		return err
+	}
+	r := rows[key]
+	if r == nil || c == nil {
+		return fmt.Errorf("entry %s: %w", e.ID, errUnknown)
+	}
+	if r.Flags&layout.RowNamed != 0 {
+		w.t.sets.Drop(layout.EntryNames, layout.DNRec(c.Sym, layout.DNHash(int64(layout.PlaceOf(r.Parent)), r.RDN), key))
+	}
+	r.Flags |= layout.RowNamed
+	if err := w.nest(c, r, e.DN); err != nil {
+		return err
+	}
+	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
+	return nil
+}
+
 // SetInitial replaces the values that the account was given once.
 func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 	key, err := w.entryKey(entry)

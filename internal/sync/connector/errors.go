@@ -51,6 +51,7 @@ const (
 	ConstraintViolation  problem.Code = "constraint-violation"
 	SyntaxViolation      problem.Code = "syntax-violation"
 	PermissionIssue      problem.Code = "permission-issue"
+	UnexportedRename     problem.Code = "unexported-container-rename"
 	ContainerDelete      problem.Code = "unsupported-container-delete"
 	BadReference         problem.Code = "dn-attributes-failure"
 	CodePageConversion   problem.Code = "code-page-conversion"

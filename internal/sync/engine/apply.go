@@ -359,11 +359,11 @@ func (a *applier) cut(e *space.Entry, c *Change) {
 func (a *applier) finish() *Effect {
 	a.e.Object = a.now
 	for conn, e := range a.entries {
+		if p := e.PendingOf(space.Name, object.ID{}); p != nil && (a.added[conn] || a.touched[conn] && e.Unsent()) {
+			e.DN = p.Want.First().Text() // by which an import knows it, should the answer be lost
+		}
 		switch {
 		case a.added[conn]:
-			if p := e.PendingOf(space.Name, object.ID{}); p != nil {
-				e.DN = p.Want.First().Text() // by which an import knows it, should the answer be lost
-			}
 			a.e.Added = append(a.e.Added, e)
 		case a.touched[conn]:
 			a.e.Changed = append(a.e.Changed, e)

@@ -545,6 +545,11 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 		if err := w.SetPending(e.ID, e.Pending); err != nil {
 			return err
 		}
+		if was := v.Entry(e.ID); was != nil && was.DN != e.DN {
+			if err := w.Name(e); err != nil {
+				return err
+			}
+		}
 		if len(e.Initial) > 0 {
 			if err := w.SetInitial(e.ID, e.Initial); err != nil {
 				return err

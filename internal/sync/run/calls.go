@@ -79,8 +79,11 @@ func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
 	case deleting:
 		return nil, ""
 	case adding && s.there(acct): // it was added just now; the rest follows
-	case adding && !due(acct):
-		return nil, "" // its outcome is unknown
+	case adding && !due(acct): // its outcome is unknown
+		if p := e.PendingOf(space.Name, object.ID{}); stage == Renames && p != nil && due(p) {
+			return nil, string(connector.UnexportedRename)
+		}
+		return nil, ""
 	case adding && stage == AddsAndValues && len(s.Demand(e.Type)) == 0:
 		return s.add(e, nil), ""
 	case adding && stage == References && len(s.Demand(e.Type)) > 0:

@@ -33,6 +33,7 @@ type exporting struct {
 	sent int64
 
 	named []store.Answer // what the system calls new accounts, not written yet
+	again []object.ID    // objects whose changes were refused: they are decided again
 }
 
 func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
@@ -130,6 +131,10 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 		if err := t.SetPending(changed); err != nil {
 			return err
 		}
+		if err := t.MarkObjects(ex.again); err != nil {
+			return err
+		}
+		ex.again = nil
 		return t.Named(named)
 	})
 }
@@ -293,17 +298,23 @@ func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry
 		}
 	}
 	var out []*Call
+	var waiting []*space.Entry
 	for _, e := range list {
 		ex.left |= ex.sys.stages(e)
 		c, waits := ex.sys.calls(stage, e)
 		if c != nil {
 			out = append(out, c)
 		}
-		if waits != "" {
+		switch waits {
+		case "":
+		case string(connector.UnexportedRename): // nobody knows under which name it is there (ERR-37)
+			e.PendingOf(space.Name, object.ID{}).Fault = waits
+			waiting = append(waiting, e)
+		default:
 			ex.rep.count("waiting-for-reference", 1)
 		}
 	}
-	return out, nil
+	return out, ex.keep(ctx, waiting, nil)
 }
 
 // meet finds out how the connected system calls the accounts that the entries

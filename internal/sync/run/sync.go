@@ -651,6 +651,7 @@ func (d *deciding) report() {
 	}
 	d.rep.count("disconnector-remains", d.dec.Alone())
 	d.rep.count("held", d.counts["held"])
+	d.rep.count("decided", d.done)
 	d.rep.count("units", d.plan.Units)
 	d.rep.count("queue", int64(len(d.dec.Queue())))
 }
