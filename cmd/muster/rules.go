@@ -25,6 +25,7 @@ type checked struct {
 	Folder   string         `json:"folder"`
 	Sections map[string]int `json:"sections"` // by type
 	Version  string         `json:"version,omitempty"`
+	Notes    problem.List   `json:"notes,omitempty"` // what is allowed and good to know
 }
 
 func (c *cli) checkCommand() *cobra.Command {
@@ -45,7 +46,7 @@ itself and what to do. Connects nowhere and needs no store, so it is fit for a c
 			cfg, problems := app.Check(dir)
 			result := checked{Folder: dir, Sections: app.Sizes(cfg)}
 			if len(problems) == 0 {
-				result.Version = cfg.Rules.Version
+				result.Version, result.Notes = cfg.Rules.Version, cfg.Rules.Notes
 			}
 			if c.json {
 				if len(problems) > 0 {
@@ -71,6 +72,7 @@ func (c *cli) showCheck(p *text.Printer, r *checked, problems problem.List) {
 	}
 	if len(problems) == 0 {
 		p.Line("%s", p.Good("no problems")+": "+what)
+		p.Problems(r.Notes)
 		return
 	}
 	c.code = codeUsage

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/connector/memory"
@@ -79,7 +80,7 @@ func readBehave(a *args) action {
 }
 
 // manners are the ways in which a system can act, as the form says them.
-const manners = `behave CONNECTOR lowercases ATTRIBUTE; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
+const manners = `behave CONNECTOR lowercases ATTRIBUTE; keeps ATTRIBUTE as KIND; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
 	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
@@ -94,6 +95,14 @@ func readManner(a *args) func(*system) {
 			r.code = problem.Code(a.word("an error"))
 		}
 		return func(s *system) { s.refuses = append(s.refuses, r) }
+	case "keeps":
+		attr := a.word("an attribute")
+		a.must("as")
+		kind, ok := object.ParseKind(a.word("a kind of value"))
+		if !ok {
+			a.fail(a.step.Line, "there is no such kind of value")
+		}
+		return func(s *system) { s.kinds[attr] = kind }
 	case "loses":
 		a.must("the")
 		effect := memory.Whole

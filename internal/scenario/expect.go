@@ -34,6 +34,7 @@ func expectations() map[string]verb {
 		"message": {`expect message "TEXT"`, readMessage},
 		"error":   {"expect error NAME and words that it says, any in place of the name, or none", readError},
 		"run":     {"expect run and below NAME by WHO from TIME to TIME, then STEP RESULT with counters, and STEP error NAME OBJECT", readRecorded},
+		"note":    {`expect note "TEXT" …, or none`, readNote},
 		"undo":    {"expect undo and below moved, partial or never, and words", readUndone},
 	}
 }
@@ -229,6 +230,26 @@ func readMessage(a *args) action {
 			return unmet("the step says " + strconv.Quote(seen))
 		}
 		return nil
+	}
+}
+
+// readNote reads what check notes about the rules in force.
+func readNote(a *args) action {
+	none := a.is("none")
+	texts := a.texts()
+	a.end(false)
+	return func(_ context.Context, w *world) *problem.Problem {
+		var seen []string
+		for _, p := range w.cfg.Rules.Notes {
+			seen = append(seen, w.story.place(p, configFolder).Error())
+		}
+		missing := func(line string) bool {
+			return slices.ContainsFunc(texts, func(t string) bool { return !strings.Contains(line, t) })
+		}
+		if none && len(seen) == 0 || !none && slices.ContainsFunc(seen, func(line string) bool { return !missing(line) }) {
+			return nil
+		}
+		return unmet(fmt.Sprintf("check notes %d things:\n    %s", len(seen), strings.Join(seen, "\n    ")))
 	}
 }
 

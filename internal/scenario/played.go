@@ -53,6 +53,19 @@ func (s *system) open(x *run.Connected) (connector.Connector, error) {
 func (p *played) Describe(ctx context.Context) (connector.Description, error) {
 	d, err := p.full.Describe(ctx)
 	d.Schema, d.Traits.AnchorAssigned = p.x.Schema, p.s.gives
+	if len(p.s.kinds) == 0 {
+		return d, err
+	}
+	d.Schema.Types = slices.Clone(d.Schema.Types)
+	for i, t := range d.Schema.Types {
+		t.Attributes = slices.Clone(t.Attributes)
+		for k, a := range t.Attributes {
+			if kind, other := p.s.kinds[a.Name]; other {
+				t.Attributes[k].Kind = kind
+			}
+		}
+		d.Schema.Types[i] = t
+	}
 	return d, err
 }
 

@@ -40,7 +40,8 @@ type system struct {
 	cut      int // after how many objects an import breaks off; -1: never
 	cutCode  problem.Code
 	forget   bool
-	sent     []connector.Change // what the last export said
+	kinds    map[string]object.Kind // attributes that the system holds otherwise than configured
+	sent     []connector.Change     // what the last export said
 }
 
 // refusal is a value that the system does not take.
@@ -74,7 +75,7 @@ func newSystem(x *run.Connected, tree bool, named []string) *system {
 // calm ends every misbehaviour.
 func (s *system) calm() {
 	s.lowers, s.silent, s.twice = map[string]bool{}, map[string]problem.Code{}, map[string]bool{}
-	s.hidden, s.unmarked = map[string]bool{}, false
+	s.hidden, s.kinds, s.unmarked = map[string]bool{}, map[string]object.Kind{}, false
 	s.refuses, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, "", false, false, 0, -1, -1
 }
 

@@ -51,6 +51,7 @@ const (
 	ConstraintViolation  problem.Code = "constraint-violation"
 	SyntaxViolation      problem.Code = "syntax-violation"
 	PermissionIssue      problem.Code = "permission-issue"
+	TypeMismatch         problem.Code = "cs-attribute-type-mismatch"
 	UnexportedRename     problem.Code = "unexported-container-rename"
 	ContainerDelete      problem.Code = "unsupported-container-delete"
 	BadReference         problem.Code = "dn-attributes-failure"

@@ -184,7 +184,21 @@ func (c *compiler) outflow(r *Outbound, e config.Entry, x config.Expr, et *objec
 	if space, attr, ok := p.Copy(); ok && space == expr.SpaceMV {
 		f.From = attr
 	}
+	if f.From == "" {
+		c.wholeSets(r, e, p)
+	}
 	r.Flows = append(r.Flows, f)
+}
+
+// wholeSets notes an expression that reads all values of a reference (REF-8).
+func (c *compiler) wholeSets(r *Outbound, e config.Entry, p *expr.Program) {
+	for _, read := range p.Reads() {
+		a, _ := c.mv[r.From].Attribute(read.Name)
+		if read.Space == expr.SpaceMV && read.Ref == "" && a.Kind == object.Ref && a.Multi {
+			c.set.Notes.Add(e.Problem("reads-whole-set", fmt.Sprintf("%s is computed from all of %s: one more or less computes it again", e.Name, a.Name),
+				"that is fine while the sets are small"))
+		}
+	}
 }
 
 // rank gives every inbound flow its place among the flows of its attribute: by

@@ -9,12 +9,14 @@ import (
 
 	"muster/internal/base/expr"
 	"muster/internal/base/object"
+	"muster/internal/base/problem"
 )
 
 // Set is every rule in force: immutable, swapped whole when configuration is
 // read again.
 type Set struct {
-	Version    string // hash of the checked form of everything below
+	Notes      problem.List // what is allowed and good to know, for people
+	Version    string       // hash of the checked form of everything below
 	Connectors []*Connector
 	Types      map[string]*Type // metaverse object types
 	Inbound    []*Inbound       // in the order of connectors, then names

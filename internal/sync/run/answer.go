@@ -95,9 +95,7 @@ func (ex *exporting) refused(c *Call, code problem.Code, err error) {
 		ex.done(c, connector.Outcome{}) // what is to be gone is gone
 		return
 	}
-	if !c.Entry.Link.IsZero() {
-		ex.again = append(ex.again, c.Entry.Link)
-	}
+	ex.again = append(ex.again, c.Entry.ID)
 	now := ex.r.now()
 	c.each(func(p *space.Pending) {
 		if p.Errors == 0 {

@@ -41,6 +41,7 @@ type Connected struct {
 	Schema      object.Schema
 	Gate        Gate
 	ExportBatch int
+	read        object.Schema // as it was read from the system, in SchemaFolder
 }
 
 // Connector returns the named connector.
@@ -152,8 +153,31 @@ func (x *Connected) check(schemas fs.FS) problem.List {
 	if err != nil {
 		out = append(out, asProblems(s, err)...)
 	}
-	x.Schema = merge(x.Schema, known)
+	x.Schema, x.read = merge(x.Schema, known), known
 	return out
+}
+
+// fits reports an attribute that the system holds otherwise than the schema that
+// was read from it says (ERR-31).
+func (x *Connected) fits(now object.Schema) error {
+	for _, t := range x.read.Types {
+		nt, _ := now.Type(t.Name)
+		for _, a := range t.Attributes {
+			if na, ok := nt.Attribute(a.Name); ok && (na.Kind != a.Kind || a.Multi && !na.Multi) {
+				return &problem.Problem{Code: connector.TypeMismatch, Object: "connector " + x.Name,
+					Message: fmt.Sprintf("%s.%s is %s in the system now, and %s in %s/%s.json", t.Name, a.Name, holds(na), holds(a), SchemaFolder, x.Name),
+					Fix:     "read the schema again with: muster schema " + x.Name + "; then correct the rules"}
+			}
+		}
+	}
+	return nil
+}
+
+func holds(a object.Attribute) string {
+	if a.Multi {
+		return a.Kind.String() + " with several values"
+	}
+	return a.Kind.String()
 }
 
 func asProblems(s *config.Section, err error) problem.List {

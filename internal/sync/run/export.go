@@ -33,7 +33,7 @@ type exporting struct {
 	sent int64
 
 	named []store.Answer // what the system calls new accounts, not written yet
-	again []object.ID    // objects whose changes were refused: they are decided again
+	again []object.ID    // accounts whose changes were refused: they are decided again
 }
 
 func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
@@ -94,7 +94,10 @@ func (ex *exporting) open(ctx context.Context) error {
 	if !ok {
 		return fail(&problem.Problem{Code: "no-export-to-this-object-type", Object: "connector " + ex.x.Name, Message: "its system cannot be written to", Fix: "remove the export step, or the rules that go to it"})
 	}
-	if ex.desc, err = ex.conn.Describe(ctx); err != nil {
+	if ex.desc, err = ex.conn.Describe(ctx); err == nil {
+		err = ex.x.fits(ex.desc.Schema)
+	}
+	if err != nil {
 		return fail(err)
 	}
 	if ex.out, err = can.OpenExport(ctx); err != nil {
@@ -131,7 +134,7 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 		if err := t.SetPending(changed); err != nil {
 			return err
 		}
-		if err := t.MarkObjects(ex.again); err != nil {
+		if err := t.MarkEntries(ex.again); err != nil {
 			return err
 		}
 		ex.again = nil

@@ -64,7 +64,10 @@ func (im *importing) open(ctx context.Context) error {
 		im.rep.Result = noStart(err)
 		return err
 	}
-	if im.desc, err = im.conn.Describe(ctx); err != nil {
+	if im.desc, err = im.conn.Describe(ctx); err == nil {
+		err = im.x.fits(im.desc.Schema)
+	}
+	if err != nil {
 		im.conn.Close() // the first error counts
 		im.rep.Result = noStart(err)
 		return err
@@ -79,7 +82,7 @@ func noStart(err error) Result {
 		return NoStartCredentials
 	case connector.FailedConnection, connector.DroppedConnection:
 		return NoStartConnection
-	case "bad-configuration", "connector-settings":
+	case "bad-configuration", "connector-settings", connector.TypeMismatch:
 		return NoStartBadConfig
 	default:
 		return NoStartConnection
