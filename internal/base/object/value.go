@@ -73,12 +73,6 @@ func Octets(b []byte) Value { return Value{kind: Bytes, text: string(b)} }
 // Reference returns a reference to what name names.
 func Reference(name string) Value { return Value{kind: Ref, text: name} }
 
-// Clone returns the value with memory of its own.
-func (v Value) Clone() Value {
-	v.text = strings.Clone(v.text)
-	return v
-}
-
 // Kind returns the type of the value.
 func (v Value) Kind() Kind { return v.kind }
 

@@ -10,8 +10,8 @@ import (
 
 // Account is what the directory itself shows of a person.
 type Account struct {
-	DN, UID, Mail, Phone, DisplayName string
-	Inactive                          bool
+	DN, UID, Mail, Phone, DisplayName, Manager string
+	Inactive                                   bool
 }
 
 // Parked says whether the account is out of the way.
@@ -77,7 +77,7 @@ func (d Directory) Look() (*Picture, error) {
 		}
 		p.Accounts[no] = &Account{
 			DN: e.DN, UID: e.GetAttributeValue("uid"), Mail: e.GetAttributeValue("mail"), Phone: e.GetAttributeValue("telephoneNumber"),
-			DisplayName: e.GetAttributeValue("displayName"), Inactive: e.GetAttributeValue("employeeType") == "inactive",
+			DisplayName: e.GetAttributeValue("displayName"), Manager: e.GetAttributeValue("manager"), Inactive: e.GetAttributeValue("employeeType") == "inactive",
 		}
 	}
 	return p, nil

@@ -12,6 +12,7 @@ const (
 	OpMissing = 2
 	OpRetype  = 3 // a change: the old object went, and another of the same anchor came
 	OpRename  = 4 // a change, of the DN too
+	OpForget  = 5 // a placeholder turned out to be somebody who was known
 )
 
 // Staged is a change of an entry that an import has found and that is not yet

@@ -11,8 +11,10 @@ import (
 // change is what an import has to say of an entry that was there.
 type change struct {
 	layout.Staged
-	edges []layout.Edge // all references as they shall be
-	mods  []mod         // a merge: instead of edges and the row's image
+	edges   []layout.Edge // all references as they shall be
+	mods    []mod         // a merge: instead of edges and the row's image
+	moves   []move        // references that lead elsewhere: instead of all else
+	unnamed bool          // with moves: the name is another's
 }
 
 // mod is one attribute of a merge.
@@ -55,9 +57,11 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 	if err != nil {
 		return err
 	}
-	before, err := m.stagedBefore(t, keys, old, have)
-	if err != nil {
-		return err
+	var before map[int64]*layout.Staged
+	if !m.opts.Full || list[0].moves != nil { // a full import tells of an object once
+		if before, err = m.stagedBefore(t, keys, old, have); err != nil {
+			return err
+		}
 	}
 	b := db.NewBatch("iiib")
 	for _, c := range list {
@@ -65,18 +69,26 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 		if was == nil {
 			continue // it went meanwhile
 		}
-		if err := m.compare(t, c, was, have[c.Row.Key]); err != nil {
+		prev := before[c.Row.Key]
+		if c.moves != nil {
+			c.move(was, prev)
+		} else if err := m.compare(t, c, was, have[c.Row.Key]); err != nil {
 			return err
 		}
-		if prev := before[c.Row.Key]; prev != nil {
+		if prev != nil {
 			c.after(prev)
 		}
 		b.Int(c.Row.Key).Int(m.no).Int(c.Op).Bytes(c.Append(nil))
 	}
+	return stage(t, b)
+}
+
+// stage writes changes that wait for the release: key, import, operation, body.
+func stage(t *layout.Tx, b *db.Batch) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	_, err = t.DB.Feed(b, `INSERT INTO staged (key, import_no, op, body) SELECT c0, c1, c2, c3 FROM @feed WHERE true
+	_, err := t.DB.Feed(b, `INSERT INTO staged (key, import_no, op, body) SELECT c0, c1, c2, c3 FROM @feed WHERE true
  ON CONFLICT (key) DO UPDATE SET import_no = excluded.import_no, op = excluded.op, body = excluded.body`)
 	return err
 }
@@ -84,25 +96,28 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 // stagedBefore reads what this import has staged already, and puts it over
 // what was there: an import of changes may tell of an object several times.
 func (m *Import) stagedBefore(t *layout.Tx, keys []int64, old map[int64]*layout.Row, have map[int64][]layout.Edge) (map[int64]*layout.Staged, error) {
-	if m.opts.Full {
-		return nil, nil
+	out, err := m.staged(t, keys)
+	for key, prev := range out {
+		if was := old[key]; was != nil {
+			w := prev.Over(was)
+			old[key] = &w
+		}
+		have[key] = slices.DeleteFunc(append(have[key], prev.Adds...), func(e layout.Edge) bool { return slices.Contains(prev.Drops, e) })
 	}
+	return out, err
+}
+
+// staged reads what this import has staged for the entries.
+func (m *Import) staged(t *layout.Tx, keys []int64) (map[int64]*layout.Staged, error) {
 	raw, err := t.RawRows(keys, "SELECT s.key, s.import_no, s.body FROM @feed JOIN staged s ON s.key = feed.c0")
 	if err != nil {
 		return nil, err
 	}
 	out := map[int64]*layout.Staged{}
 	for _, x := range raw {
-		prev, err := t.ReadStaged(x.Key, x.Body)
-		if err != nil {
+		if out[x.Key], err = t.ReadStaged(x.Key, x.Body); err != nil {
 			return nil, err
 		}
-		if was := old[x.Key]; was != nil {
-			w := prev.Over(was)
-			old[x.Key] = &w
-		}
-		have[x.Key] = slices.DeleteFunc(append(have[x.Key], prev.Adds...), func(e layout.Edge) bool { return slices.Contains(prev.Drops, e) })
-		out[x.Key] = prev
 	}
 	return out, nil
 }

@@ -216,7 +216,8 @@ func (m *Import) take(d *Delta) error {
 		}
 		c = &change{mods: []mod{}, Staged: layout.Staged{Op: layout.OpChange, Hash: 1, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowSeen, Typ: ti.sym, Moved: m.no, Anchor: d.Record.Anchor}}}
 		if d.Record.DN != "" {
-			_, parent, rdn := m.byDN(d.Record.DN)
+			there, parent, rdn := m.byDN(d.Record.DN)
+			m.named(at, there, parent, rdn, d.Record.DN, false)
 			c.Row.Flags |= layout.RowNamed
 			c.Row.RDN = rdn
 			if parent != 0 {
@@ -249,8 +250,13 @@ func (m *Import) mod(key int64, ti *typeInfo, ai *attrInfo, x Mod) mod {
 	out.ref = def.Kind == object.Ref || len(x.Values) > 0 && x.Values[0].Kind() == object.Ref
 	if out.ref {
 		for _, v := range x.Values {
-			if at := m.target(v.Text(), ai.byDN); at != 0 {
-				out.edges = append(out.edges, layout.Edge{From: key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)})
+			at := m.target(v.Text(), ai.byDN)
+			if at == 0 {
+				continue
+			}
+			e := layout.Edge{From: key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)}
+			if out.edges = append(out.edges, e); ai.byDN && x.Op != DropValues {
+				m.aimed(e, at, v.Text())
 			}
 		}
 	}

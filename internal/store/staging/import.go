@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,13 +63,10 @@ type Import struct {
 	cells cells
 	names map[uint32]stubName // of what was named and not yet shown
 	up    map[string]uint32   // containers' places by folded DN; 0: not told yet
+	moved names
 	types map[string]*typeInfo
 	last  *typeInfo
 	queue []Delta // waiting to be looked up, in imports of changes
-
-	late    []late          // records that wait until everything was told
-	renamed map[uint32]bool // who bears another DN than before
-	named   bool            // DNs of earlier imports are known
 
 	twice  bool             // some objects were shown more than once
 	turned map[uint32]int64 // entries that a type gained by change of type; the writer's
@@ -131,7 +129,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 	if taken {
 		return nil, ErrImporting
 	}
-	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, renamed: map[uint32]bool{}, up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
+	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, moved: newNames(), up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
 	if err := m.begin(); err != nil {
 		m.leave()
 		return nil, err
@@ -261,16 +259,12 @@ func (m *Import) put(rec *object.Record) error {
 	}
 	id := space.EntryID(m.name, rec.Anchor)
 	at := m.ids.find((*[16]byte)(&id))
-	var parent uint32
+	var there, parent uint32
 	var rdn string
 	if rec.DN != "" {
-		var there uint32
 		there, parent, rdn = m.byDN(rec.DN)
-		switch {
-		case at == 0 && there != 0 && *m.cells.state(there)&(cellNameless|cellSeen) == cellNameless:
+		if at == 0 && there != 0 && *m.cells.state(there)&(cellNameless|cellSeen) == cellNameless {
 			at = m.adopt(id, there)
-		case at != 0 && at != there:
-			m.renamed[at] = true
 		}
 	}
 	if at != 0 && (*m.cells.state(at)&cellSeen != 0 || m.known.isSame(at)) {
@@ -289,7 +283,12 @@ func (m *Import) put(rec *object.Record) error {
 	}
 	ti.rows++
 	m.stats.Shown++
-	if at != 0 && *m.cells.hash(at) == hash {
+	if refs && at != 0 && len(m.moved.names) > 0 {
+		if err := m.listen(ti, rec, at); err != nil {
+			return err
+		}
+	}
+	if at != 0 && *m.cells.hash(at) == hash && (m.opts.Full || !refs) { // in changes, the same names may mean others now
 		*m.cells.state(at) |= cellSeen
 		return nil
 	}
@@ -309,11 +308,7 @@ func (m *Import) put(rec *object.Record) error {
 	}
 	*m.cells.hash(at) = hash
 	if rec.DN != "" {
-		m.learnDN(at, parent, rdn)
-	}
-	if refs && m.early(ti, rec) {
-		m.wait(late{rec: *rec, id: id, at: at, parent: parent, rdn: rdn, hash: hash, refs: refs, isNew: isNew})
-		return nil
+		m.named(at, there, parent, rdn, rec.DN, isNew)
 	}
 	return m.note(ti, rec, id, at, parent, rdn, hash, refs, isNew)
 }
@@ -355,14 +350,9 @@ func (m *Import) byDN(dn string) (at, parent uint32, rdn string) {
 	if parent == 0 {
 		rdn = dn
 	}
-	if m.dns == nil {
-		return 0, parent, rdn
-	}
-	h := layout.DNHash(int64(parent), rdn)
-	at = m.dns.find(&h)
+	at = m.holder(layout.DNHash(int64(parent), rdn))
 	if at == 0 && parent != 0 {
-		h = layout.DNHash(0, dn) // it came before its parent did
-		at = m.dns.find(&h)
+		at = m.holder(layout.DNHash(0, dn)) // it came before its parent did
 	}
 	return at, parent, rdn
 }
@@ -420,11 +410,15 @@ func (m *Import) target(name string, byDN bool) uint32 {
 	if byDN {
 		*m.cells.state(at) |= cellNameless
 		m.learnDN(at, parent, rdn)
-		id = stubID(m.name, name)
+		id = m.stubID(name)
 	}
 	m.ids.put((*[16]byte)(&id), at)
 	return at
 }
 
-// stubID returns the id of a placeholder for a DN.
-func stubID(conn, dn string) object.ID { return object.NewID("stub", conn, object.Fold(dn)) }
+// stubID returns the id of a placeholder that the import makes for a DN: an
+// earlier one for the same DN may have become somebody who is called otherwise
+// by now.
+func (m *Import) stubID(dn string) object.ID {
+	return object.NewID("stub", m.name, object.Fold(dn), strconv.FormatInt(m.no, 10))
+}

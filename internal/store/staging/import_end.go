@@ -43,9 +43,6 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
 	err := m.Drain()
 	if err == nil {
-		err = m.takeLate()
-	}
-	if err == nil {
 		err = m.settle()
 	}
 	close(m.work)
@@ -58,13 +55,16 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	if err := m.takeBack(); err != nil {
 		return Stats{}, err
 	}
-	if err := m.writeStubs(); err != nil {
-		return Stats{}, err
-	}
 	if m.opts.Full && complete {
 		if err := m.writeMissing(); err != nil {
 			return Stats{}, err
 		}
+	}
+	if err := m.settleNames(); err != nil {
+		return Stats{}, err
+	}
+	if err := m.writeStubs(); err != nil {
+		return Stats{}, err
 	}
 	if err := m.writeIndex(); err != nil {
 		return Stats{}, err
@@ -218,7 +218,7 @@ func (m *Import) writeStubs() error {
 			r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowStub, Born: m.no, Moved: m.no, Image: noValues}
 			if name.byDN {
 				_, parent, rdn := m.byDN(name.text)
-				r.ID = stubID(m.name, name.text)
+				r.ID = m.stubID(name.text)
 				r.Flags |= layout.RowNamed
 				r.RDN = rdn
 				if parent != 0 {

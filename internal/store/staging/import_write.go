@@ -133,7 +133,10 @@ func (m *Import) resolve(ti *typeInfo, rec *object.Record, r *layout.Row) ([]byt
 			if at == 0 {
 				continue
 			}
-			edges = append(edges, layout.Edge{From: r.Key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)})
+			e := layout.Edge{From: r.Key, Attr: ai.sym, To: layout.KeyAt(m.conn.Sym, at)}
+			if edges = append(edges, e); ai.byDN {
+				m.aimed(e, at, v.Text())
+			}
 			r.Flags |= layout.RowEdges
 		}
 	}

@@ -128,13 +128,15 @@ func (m *Import) loadAll(t *layout.Tx) error {
 	}
 	m.ids = newIDTable(1 << 10)
 	m.ids.under = m.known.ids
-	m.named = m.dns != nil
 	return nil
 }
 
 func (m *Import) loadTables(t *layout.Tx) error {
 	m.ids = newIDTable(int(m.conn.NextKey&^(int64(m.conn.Sym)<<layout.KeyBits) + m.conn.NextMade&(layout.Planned-1)))
 	lo, hi := layout.BE64(nil, int64(m.conn.Sym)<<layout.KeyBits), layout.BE64(nil, int64(m.conn.Sym+1)<<layout.KeyBits)
+	if err := m.leftSince(t); err != nil {
+		return err
+	}
 	err := t.Sets.Scan(layout.RowHashes, lo, hi, func(rec []byte) bool {
 		*m.cells.hash(layout.PlaceOf(layout.U64(rec))) = uint64(layout.U64(rec[8:]))
 		return true

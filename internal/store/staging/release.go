@@ -190,7 +190,7 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 	if err != nil {
 		return err
 	}
-	var moved []layout.Raw
+	var moved, gone []layout.Raw
 	for _, x := range list {
 		ch, err := t.ReadStaged(x.Key, x.Body)
 		if err != nil {
@@ -200,7 +200,11 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 			t.Sets.Add(layout.RowHashes, layout.BE64(layout.BE64(nil, x.Key), int64(ch.Hash)))
 		}
 		o, there := old[x.Key]
-		if !there || ch.Op == layout.OpHash {
+		switch {
+		case !there || ch.Op == layout.OpHash:
+			continue
+		case ch.Op == layout.OpForget:
+			gone = append(gone, o)
 			continue
 		}
 		was, err := t.ReadRow(x.Key, o.Version, o.Body)
@@ -216,6 +220,9 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 	}
 	t.Touched = true
 	if err := t.Put(layout.Entries, moved); err != nil {
+		return err
+	}
+	if err := t.Erase(c, gone, 0); err != nil {
 		return err
 	}
 	_, err = t.DB.Feed(done, "DELETE FROM staged WHERE key IN (SELECT c0 FROM @feed)")

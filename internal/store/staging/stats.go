@@ -16,6 +16,15 @@ type Stats struct {
 	Retyped int64                `json:"retyped"` // with another type: one object less and one more
 	Missing int64                `json:"missing"` // there before, not shown
 	Types   map[string]TypeStats `json:"types"`
+	Left    []LeftName           `json:"left,omitempty"`
+}
+
+// LeftName says that in an import an entry left a name. A system whose
+// references do not follow a rename means somebody else by it from then on, or
+// nobody; a full import finds out.
+type LeftName struct {
+	Key  int64  `json:"key"`
+	Name string `json:"name"`
 }
 
 // TypeStats is what an import said of one type.
