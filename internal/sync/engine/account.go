@@ -311,19 +311,24 @@ func (w *worker) outflow(h *hub, p *picture, a *account, r *rules.Outbound, f *r
 	case res.Outcome == rules.Ignore, f.Initial && len(res.Values) == 0:
 		return
 	case f.Initial:
-	case f.Report && w.drifted(h, a, f, in, res.Values), f.From != "" && w.notPrecedent(p, r, f), f.Keep && len(res.Values) == 0 && res.Outcome != rules.AuthoritativeNull:
+	case f.Report && w.drifted(h, a, r, f, in, res.Values), f.From != "" && w.notPrecedent(p, r, f), f.Keep && len(res.Values) == 0 && res.Outcome != rules.AuthoritativeNull:
 		res.Values = a.is(f.Attr)
 	}
 	a.values = append(a.values, wantValue{name: f.Attr, values: res.Values, rule: r.Name, initial: f.Initial})
 }
 
-// drifted reports that the account differs though nothing that the flow reads
-// has moved: somebody else changed it there, and the flow only reports that
-// (OUT-17). A changed rule counts as not moved: it takes effect for an object
-// with the next change of what it reads.
-func (w *worker) drifted(h *hub, a *account, f *rules.Outflow, in *input, want object.Values) bool {
-	if h.stored == nil || !a.now || a.entry.Link != h.id || !a.entry.Seen || a.entry.PendingOf(f.Attr, object.ID{}) != nil {
+// drifted reports that the account differs though neither the flow nor what it
+// reads has moved: somebody else changed it there, and the flow only reports that
+// (OUT-17). What a hold keeps back, or people approved, is no drift either: the
+// rule wanted it when something moved.
+func (w *worker) drifted(h *hub, a *account, r *rules.Outbound, f *rules.Outflow, in *input, want object.Values) bool {
+	if h.stored == nil || !a.now || a.entry.Link != h.id || !a.entry.Seen || a.entry.PendingOf(f.Attr, object.ID{}) != nil || w.undecided(h, a, f, want) {
 		return false
+	}
+	if w.trig.Before != nil {
+		if f = w.before[[2]string{r.Name, f.Attr}]; f == nil {
+			return false // a flow that there was not
+		}
 	}
 	before := h.stored.Attrs.Get(f.From)
 	if f.From == "" {
@@ -336,6 +341,17 @@ func (w *worker) drifted(h *hub, a *account, f *rules.Outflow, in *input, want o
 		before = res.Values
 	}
 	return before.Equal(want)
+}
+
+// undecided reports that the value is wanted since an earlier plan: a hold keeps
+// it back, or people approved it since.
+func (w *worker) undecided(h *hub, a *account, f *rules.Outflow, want object.Values) bool {
+	at := Target{Object: h.id, Kind: AccountValue, Connector: a.rule.Connector, Name: f.Attr}
+	if slices.ContainsFunc(w.v.Holds(h.id), func(x *Hold) bool { return x.Target == at && !x.Standing && x.Refused.Equal(want) }) {
+		return true
+	}
+	c := Change{Op: SetAccount, Connector: a.rule.Connector, Name: f.Attr, Before: a.is(f.Attr), After: want}
+	return isApproved(w.v.Approved(h.id), h.id, &c)
 }
 
 // notPrecedent reports that the connector's own flow into the attribute

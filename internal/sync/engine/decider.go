@@ -42,6 +42,9 @@ type Trigger struct {
 	All map[string]bool
 	// Window is what guards have to know of the last 24 hours.
 	Window Window
+	// Before are the rules with which everybody was decided so far, where they
+	// were others: what a changed rule wants is nobody's drift.
+	Before *rules.Set
 }
 
 // Decider decides one plan. Link and Claim come first; then Batch may be called
@@ -66,11 +69,21 @@ type Decider struct {
 	moved []move // entries whose link the plan changes; not those that had none, where nobody looks for namers
 	split bool   // some life differs between the decisions
 	alone int64  // entries that were tried and stay without a link
+
+	before map[[2]string]*rules.Outflow // of Trigger.Before: by rule and attribute
 }
 
 // Begin prepares a decision. The rules must have been checked.
 func Begin(set *rules.Set, trig Trigger) *Decider {
 	d := &Decider{set: newIndex(set), trig: trig, now: trig.Now, holds: map[object.ID][]*Hold{}}
+	if trig.Before != nil {
+		d.before = map[[2]string]*rules.Outflow{}
+		for _, r := range trig.Before.Outbound {
+			for i := range r.Flows {
+				d.before[[2]string{r.Name, r.Flows[i].Attr}] = &r.Flows[i]
+			}
+		}
+	}
 	d.reset()
 	return d
 }

@@ -256,6 +256,12 @@ func (d *deciding) askAll(t *store.Tx) error {
 		return err
 	}
 	d.all = d.opt.Full || d.opt.Rules != nil || version != "" && version != d.set.Version
+	if version == "" || version == d.set.Version {
+		return nil
+	}
+	if set, err := d.r.kept(t, version); err == nil {
+		d.trig.Before = set // where they can no longer be read, a drift hides them (OUT-17)
+	}
 	return nil
 }
 
