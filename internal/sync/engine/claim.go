@@ -37,6 +37,7 @@ func (d *Decider) Claim(v View) error {
 		}
 		v.Forget()
 	}
+	d.names = map[print]uint32{} // nobody claims any more
 	return nil
 }
 

@@ -105,6 +105,7 @@ func (d *Decider) Link(v View) error {
 	l.unask()
 	err := l.holdBack()
 	v.Forget()
+	d.keyed = newOwners() // nobody joins any more
 	return err
 }
 
