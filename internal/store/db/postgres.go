@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -190,6 +191,13 @@ func (b *Batch) kinds() string {
 // ErrNotOwner says that another process has the work that only one may do.
 var ErrNotOwner = errors.New("another process does this work; wait until it ends")
 
+// patience is how long Own waits for a process that has just died: its
+// connection ends a moment after it.
+const patience = "SET lock_timeout = '2s'"
+
+// lockNotAvailable is PostgreSQL's code for a lock that others kept.
+const lockNotAvailable = "55P03"
+
 // Own takes the right to something that one process has at a time, until
 // release is called or the process ends. The owner of a SQLite file has every
 // right already, and within a transaction there is nobody else.
@@ -202,20 +210,22 @@ func (d *DB) Own(ctx context.Context, what string) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	var got bool
-	rs, err := s.query(ctx, "SELECT pg_try_advisory_lock(hashtextextended(?, 0))", nil, []any{"muster: " + what})
-	if err == nil {
-		for rs.Next() {
-			err = rs.Scan(&got)
-		}
-		err = errors.Join(err, rs.Err())
-	}
-	if err == nil && !got {
-		err = ErrNotOwner
+	what = "muster: " + what
+	if _, err = s.exec(ctx, patience, nil, nil); err == nil {
+		_, err = s.exec(ctx, "SELECT pg_advisory_lock(hashtextextended(?, 0))", nil, []any{what})
 	}
 	if err != nil {
 		s.close()
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == lockNotAvailable {
+			err = ErrNotOwner
+		}
 		return nil, err
 	}
-	return s.close, nil
+	return func() {
+		// Said aloud: the server sees that a connection was closed only later,
+		// and the next step may come before that.
+		_, _ = s.exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(hashtextextended(?, 0))", nil, []any{what})
+		s.close()
+	}, nil
 }
