@@ -41,7 +41,7 @@ func readHold(r *layout.Reader, id int64, obj object.ID) *engine.Hold {
 }
 
 func compareTargets(a, b engine.Target) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Connector, b.Connector), strings.Compare(a.Name, b.Name), a.Ref.Compare(b.Ref))
+	return cmp.Or(a.Object.Compare(b.Object), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Connector, b.Connector), strings.Compare(a.Name, b.Name), a.Ref.Compare(b.Ref))
 }
 
 func idBatch(ids []object.ID) *db.Batch {
@@ -57,17 +57,11 @@ func (t *Tx) holdsOf(ids []object.ID, out map[object.ID][]*engine.Hold) (map[obj
 	if none, err := t.empty("hold"); err != nil || none {
 		return out, err
 	}
-	var id int64
-	var obj, body []byte
-	var raw []layout.Raw
-	err := t.db.EachOf(idBatch(ids), []any{&id, &obj, &body}, func() error {
-		raw = append(raw, layout.Raw{Key: id, Body: append(append([]byte(nil), obj...), body...)})
-		return nil
-	}, "SELECT h.id, h.object, h.body FROM @feed JOIN hold h ON h.object = feed.c0")
-	if err != nil {
-		return out, err
+	list, err := t.holdsWhere(idBatch(ids), "SELECT h.id, h.object, h.body FROM @feed JOIN hold h ON h.object = feed.c0")
+	for _, h := range list {
+		out[h.Target.Object] = append(out[h.Target.Object], h)
 	}
-	return out, t.addHolds(raw, out)
+	return out, err
 }
 
 // empty reports that people decided nothing that the table would hold: most of
@@ -87,54 +81,32 @@ func (t *Tx) empty(table string) (bool, error) {
 	return !found, err
 }
 
-func (t *Tx) addHolds(raw []layout.Raw, out map[object.ID][]*engine.Hold) error {
-	for _, x := range raw {
-		r := t.rows.Reader(x.Body)
-		obj := r.ID()
-		out[obj] = append(out[obj], readHold(r, x.Key, obj))
-		if r.Bad {
-			return layout.ErrDamaged
-		}
-	}
-	for _, list := range out {
-		slices.SortFunc(list, func(a, b *engine.Hold) int { return compareTargets(a.Target, b.Target) })
-	}
-	return nil
+// holdsWhere reads the holds that a query gives, in the order of their targets.
+func (t *Tx) holdsWhere(b *db.Batch, q string, args ...any) ([]*engine.Hold, error) {
+	var id int64
+	var obj, body []byte
+	var out []*engine.Hold
+	err := t.db.EachOf(b, []any{&id, &obj, &body}, func() error {
+		r := t.rows.Owned(body)
+		out = append(out, readHold(r, id, object.ID(obj)))
+		return r.Err()
+	}, q, args...)
+	slices.SortFunc(out, func(a, b *engine.Hold) int { return compareTargets(a.Target, b.Target) })
+	return out, err
 }
 
 // Holds returns all holds, a page at a time, behind the id after.
 func (t *Tx) Holds(after int64, limit int) ([]*engine.Hold, error) {
-	var id int64
-	var obj, body []byte
-	var raw []layout.Raw
-	err := t.db.Each([]any{&id, &obj, &body}, func() error {
-		raw = append(raw, layout.Raw{Key: id, Body: append(append([]byte(nil), obj...), body...)})
-		return nil
-	}, "SELECT id, object, body FROM hold WHERE id > ? ORDER BY id LIMIT ?", after, int64(limit))
-	if err != nil {
-		return nil, err
-	}
-	by := map[object.ID][]*engine.Hold{}
-	if err := t.addHolds(raw, by); err != nil {
-		return nil, err
-	}
-	var out []*engine.Hold
-	for _, list := range by {
-		out = append(out, list...)
-	}
+	out, err := t.holdsWhere(nil, "SELECT id, object, body FROM hold WHERE id > ? ORDER BY id LIMIT ?", after, int64(limit))
 	slices.SortFunc(out, func(a, b *engine.Hold) int { return cmp.Compare(a.ID, b.ID) })
-	return out, nil
+	return out, err
 }
 
 // WriteHolds stores holds. There is one for a target: a new one takes the
 // place of an earlier, except that a guard's never takes a person's. Each
-// hold's ID is set; objects are marked to be decided again.
+// hold's ID is set; whom it is about is marked to be decided again.
 func (t *Tx) WriteHolds(list []*engine.Hold) error {
-	ids := make([]object.ID, len(list))
-	for i, h := range list {
-		ids[i] = h.Target.Object
-	}
-	have, err := t.holdsOf(ids, map[object.ID][]*engine.Hold{})
+	have, err := t.holdsOf(objectsOf(list), map[object.ID][]*engine.Hold{})
 	if err != nil {
 		return err
 	}
@@ -159,21 +131,50 @@ func (t *Tx) WriteHolds(list []*engine.Hold) error {
 		if !h.Until.IsZero() {
 			until = h.Until.UnixMicro()
 		}
-		if _, err := t.db.Exec("INSERT INTO hold (id, object, until_at, body) VALUES (?, ?, ?, ?)", h.ID, h.Target.Object[:], until, appendHold(nil, h)); err != nil {
+		if _, err := t.db.Exec("INSERT INTO hold (id, object, until_at, body, entry) VALUES (?, ?, ?, ?, ?)", h.ID, h.Target.Object[:], until, appendHold(nil, h), linkOf(h)); err != nil {
 			return err
 		}
 	}
 	t.rows.Touched = true
-	return t.MarkObjects(ids)
+	return t.markHeld(list)
+}
+
+// markHeld asks for those to be decided again whom the holds are about.
+func (t *Tx) markHeld(list []*engine.Hold) error {
+	var linked []object.ID
+	for _, h := range list {
+		if h.Target.Kind == engine.EntryLink {
+			linked = append(linked, h.Target.Entry())
+		}
+	}
+	if err := t.MarkEntries(linked); err != nil {
+		return err
+	}
+	return t.MarkObjects(objectsOf(list))
+}
+
+func objectsOf(list []*engine.Hold) []object.ID {
+	ids := make([]object.ID, len(list))
+	for i, h := range list {
+		ids[i] = h.Target.Object
+	}
+	return ids
+}
+
+// linkOf is the id of the entry that a hold on a link is about; nil for others.
+func linkOf(h *engine.Hold) []byte {
+	if h.Target.Kind != engine.EntryLink {
+		return nil
+	}
+	id := h.Target.Entry()
+	return id[:]
 }
 
 // EndHolds deletes holds: lifted by a person, or over.
 func (t *Tx) EndHolds(list []*engine.Hold) error {
 	b := db.NewBatch("i")
-	ids := make([]object.ID, len(list))
-	for i, h := range list {
+	for _, h := range list {
 		b.Int(h.ID)
-		ids[i] = h.Target.Object
 	}
 	if b.Len() == 0 {
 		return nil
@@ -182,7 +183,66 @@ func (t *Tx) EndHolds(list []*engine.Hold) error {
 	if _, err := t.db.Feed(b, "DELETE FROM hold WHERE id IN (SELECT c0 FROM @feed)"); err != nil {
 		return err
 	}
-	return t.MarkObjects(ids)
+	return t.markHeld(list)
+}
+
+// LiftHolds deletes holds because a person wants it: the entries that they kept
+// apart may join again.
+func (t *Tx) LiftHolds(list []*engine.Hold) error {
+	keys, err := t.keptApart(list)
+	if err != nil {
+		return err
+	}
+	rows, err := t.rows.RowsOf(keys)
+	if err != nil {
+		return err
+	}
+	var moved []layout.Raw
+	var ids []object.ID
+	for key, w := range rows {
+		t.rows.Recut(key, w.Cut, object.ID{})
+		w.Cut, w.Flags = object.ID{}, w.Flags&^layout.RowCut
+		moved = append(moved, layout.Raw{Key: key, Version: w.Version, Body: w.Append(nil)})
+		ids = append(ids, w.ID)
+	}
+	if err := t.rows.Put(layout.Entries, moved); err != nil {
+		return err
+	}
+	if err := t.MarkEntries(ids); err != nil {
+		return err
+	}
+	return t.EndHolds(list)
+}
+
+// keptApart finds the entries that were cut from the objects of the holds: all of
+// them for a hold on the whole object, for one on a link its own.
+func (t *Tx) keptApart(list []*engine.Hold) (keys []int64, err error) {
+	var prefixes [][]byte
+	var links []object.ID
+	for _, h := range list {
+		switch h.Target.Kind {
+		case engine.WholeObject:
+			prefixes = append(prefixes, h.Target.Object[:])
+		case engine.EntryLink:
+			links = append(links, h.Target.Entry())
+		default:
+		}
+	}
+	err = t.sets.Find(layout.CutFrom, prefixes, func(_ int, rec []byte) { keys = append(keys, layout.U64(rec[16:])) })
+	if err != nil || len(links) == 0 {
+		return keys, err
+	}
+	found, err := t.entriesOf(links)
+	if err != nil {
+		return nil, err
+	}
+	at, err := t.uncached(layout.EntryIDs, links)
+	for _, h := range list {
+		if e := found[h.Target.Entry()]; h.Target.Kind == engine.EntryLink && e != nil && e.Cut == h.Target.Object {
+			keys = append(keys, at[h.Target.Entry()])
+		}
+	}
+	return keys, err
 }
 
 // HoldsDue returns the objects with a hold that ends by time until then.
@@ -227,6 +287,11 @@ func (t *Tx) Unapprove(objs []object.ID) error {
 	}
 	_, err := t.db.Feed(idBatch(objs), "DELETE FROM approval WHERE object IN (SELECT c0 FROM @feed)")
 	return err
+}
+
+// Approved returns the changes of the objects that people approved.
+func (t *Tx) Approved(ids []object.ID) (map[object.ID]map[engine.Hash]bool, error) {
+	return t.approvedOf(ids, map[object.ID]map[engine.Hash]bool{})
 }
 
 func (t *Tx) approvedOf(ids []object.ID, out map[object.ID]map[engine.Hash]bool) (map[object.ID]map[engine.Hash]bool, error) {

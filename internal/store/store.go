@@ -26,6 +26,7 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"time"
 
@@ -72,7 +73,11 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return on(layout.New(d)), nil
+	s := on(layout.New(d))
+	if err := s.complete(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return s, nil
 }
 
 // Close closes the store once the transactions under way have ended.

@@ -202,7 +202,7 @@ func (t *Tx) Named(list []Answer) error {
 		id := space.EntryID(t.rows.Name(sym), a.Anchor)
 		t.sets.Add(layout.EntryIDs, layout.BE64(append([]byte(nil), id[:]...), key))
 		r.Anchor = a.Anchor
-		w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
+		w.putRow(r)
 	}
 	t.rows.Touched = true
 	return w.Flush()

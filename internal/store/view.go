@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -34,7 +33,11 @@ type View struct {
 	offered   map[engine.Key][]object.ID
 	namers    map[object.ID][]object.ID
 	referrers map[object.ID][]object.ID
-	names     map[engine.Name]claimant
+	names     map[engine.Name]named
+
+	unheld     []*space.Entry // loaded, but for the holds on their links
+	linkHolds  map[object.ID][]*engine.Hold
+	remembered map[object.ID]bool
 
 	kept kept
 }
@@ -57,6 +60,8 @@ type keptObject struct {
 	of       []*space.Entry
 	holds    []*engine.Hold
 	approved map[engine.Hash]bool
+
+	remembered bool
 }
 
 // keptMost is how many entries and how many objects are kept.
@@ -82,7 +87,7 @@ func (v *View) keep() {
 		if len(k.objects) >= keptMost {
 			break
 		}
-		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id]}
+		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id], v.remembered[id]}
 	}
 }
 
@@ -96,6 +101,7 @@ func (v *View) recallEntries(ids []object.ID) []object.ID {
 			continue
 		}
 		v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
+		v.unheld = append(v.unheld, x.e)
 	}
 	return left
 }
@@ -115,16 +121,15 @@ func (v *View) recallObjects(ids []object.ID) []object.ID {
 		if len(x.approved) > 0 {
 			v.approved[id] = x.approved
 		}
+		if x.remembered {
+			v.remembered[id] = true
+		}
 		for _, e := range x.of {
 			v.entries[e.ID], v.links[e.ID] = e, id
 		}
+		v.unheld = append(v.unheld, x.of...)
 	}
 	return left
-}
-
-type claimant struct {
-	id object.ID
-	ok bool
 }
 
 var _ engine.View = (*View)(nil)
@@ -147,13 +152,14 @@ func (v *View) Forget() {
 		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
 		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
 		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
-		namers: map[object.ID][]object.ID{}, referrers: map[object.ID][]object.ID{}, names: map[engine.Name]claimant{}}
+		namers: map[object.ID][]object.ID{}, referrers: map[object.ID][]object.ID{}, names: map[engine.Name]named{},
+		linkHolds: map[object.ID][]*engine.Hold{}, remembered: map[object.ID]bool{}}
 }
 
 // Load reads what is needed, a kind of thing at a time.
 func (v *View) Load(need engine.Need) error {
 	steps := []func(engine.Need) error{v.loadEntries, v.loadObjects, v.loadLinks, v.loadAccounts, v.loadMatches,
-		v.loadCandidates, v.loadNamers, v.loadReferrers, v.loadNames}
+		v.loadCandidates, v.loadNamers, v.loadReferrers, v.loadNames, v.loadLinkHolds}
 	for _, step := range steps {
 		if err := step(need); err != nil {
 			return err
@@ -252,6 +258,7 @@ func (v *View) loadEntries(need engine.Need) error {
 		if e := got[id]; e != nil {
 			v.byKey[keys[id]], v.links[id] = e, e.Link
 			v.entries[e.ID], v.links[e.ID] = e, e.Link // asked for by the id of its later anchor, it is known by its own too
+			v.unheld = append(v.unheld, e)
 		}
 	}
 	return err
@@ -281,8 +288,10 @@ func (v *View) loadObjects(need engine.Need) error {
 	if v.holds, err = v.t.holdsOf(ids, v.holds); err != nil {
 		return err
 	}
-	v.approved, err = v.t.approvedOf(ids, v.approved)
-	return err
+	if v.approved, err = v.t.approvedOf(ids, v.approved); err != nil {
+		return err
+	}
+	return v.loadRemembered(ids)
 }
 
 // loadLinked reads the entries that are linked to the objects.
@@ -323,6 +332,7 @@ func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
 			return compareEntries(a, b)
 		})
 		v.of[id] = list
+		v.unheld = append(v.unheld, list...)
 	}
 	return nil
 }
@@ -541,81 +551,6 @@ func (v *View) loadReferrers(need engine.Need) error {
 	return err
 }
 
-func (v *View) loadNames(need engine.Need) error {
-	names := freshKeys(need.Names, v.names)
-	if len(names) == 0 {
-		return nil
-	}
-	prefixes := make([][]byte, len(names))
-	for i, n := range names {
-		v.names[n] = claimant{}
-		typ, err := v.t.rows.Known(n.Type)
-		if err != nil {
-			return err
-		}
-		attr, err := v.t.rows.Known(n.Attr)
-		if err != nil {
-			return err
-		}
-		prefixes[i] = append(layout.BE32(layout.BE32(nil, typ), attr), layout.Hash64(n.Value)...)
-	}
-	err := v.t.sets.Find(layout.Claims, prefixes, func(i int, rec []byte) {
-		v.names[names[i]] = claimant{id: object.ID(rec[16:32]), ok: true}
-	})
-	if err != nil {
-		return err
-	}
-	return v.t.spotted(names, v.names)
-}
-
-// spotted adds names that accounts have.
-func (t *Tx) spotted(names []engine.Name, out map[engine.Name]claimant) error {
-	var prefixes [][]byte
-	var of []engine.Name
-	for _, n := range names {
-		if out[n].ok {
-			continue
-		}
-		for _, spot := range t.rows.Index.Also[rules.Spot{Type: n.Type, Attr: n.Attr}] {
-			var p []byte
-			for _, name := range []string{spot.Connector, spot.Type, spot.Attr} {
-				y, err := t.rows.Known(name)
-				if err != nil {
-					return err
-				}
-				p = layout.BE32(p, y)
-			}
-			prefixes = append(prefixes, append(p, layout.Hash64(n.Value)...))
-			of = append(of, n)
-		}
-	}
-	found := map[engine.Name][]int64{}
-	var all []int64
-	err := t.sets.Find(layout.Spots, prefixes, func(i int, rec []byte) {
-		found[of[i]] = append(found[of[i]], layout.U64(rec[20:]))
-		all = append(all, layout.U64(rec[20:]))
-	})
-	if err != nil || len(all) == 0 {
-		return err
-	}
-	rows, err := t.rows.RowsOf(all)
-	if err != nil {
-		return err
-	}
-	links, err := t.linksOf(all)
-	for n, keys := range found {
-		for _, k := range keys {
-			if rows[k] == nil || !bytes.Contains([]byte(object.Fold(rows[k].Image)), []byte(object.Fold(n.Value))) {
-				continue // only the hash was the same
-			}
-			if !out[n].ok || out[n].id.IsZero() {
-				out[n] = claimant{id: links[k], ok: true}
-			}
-		}
-	}
-	return err
-}
-
 func loaded[K comparable, V any](m map[K]V, k K, what string) V {
 	x, ok := m[k]
 	if !ok {
@@ -658,9 +593,3 @@ func (v *View) Namers(entry object.ID) []object.ID { return loaded(v.namers, ent
 
 // Referrers returns the objects that name the object.
 func (v *View) Referrers(obj object.ID) []object.ID { return loaded(v.referrers, obj, "referrers") }
-
-// Claimant returns who has the name.
-func (v *View) Claimant(n engine.Name) (object.ID, bool) {
-	c := loaded(v.names, n, "name")
-	return c.id, c.ok
-}

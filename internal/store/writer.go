@@ -31,6 +31,7 @@ type Writer struct {
 	todos    *db.Batch
 	puts     []layout.Raw
 	entries  []layout.Raw
+	edited   map[int64]int // where in entries the rows are
 	dead     *db.Batch
 	gone     []layout.Raw
 	doneTodo *db.Batch
@@ -38,7 +39,7 @@ type Writer struct {
 
 // Writer returns a writer for a plan.
 func (t *Tx) Writer(plan int64) *Writer {
-	return &Writer{t: t, plan: plan, bornKeys: map[object.ID]int64{}, refd: map[object.ID]map[string]metaverse.Origin{}, made: map[object.ID]int64{},
+	return &Writer{t: t, plan: plan, bornKeys: map[object.ID]int64{}, refd: map[object.ID]map[string]metaverse.Origin{}, made: map[object.ID]int64{}, edited: map[int64]int{},
 		births: db.NewBatch("ib"), accounts: db.NewBatch("ib"), todos: db.NewBatch("iiiiiiib"), dead: db.NewBatch("i"), doneTodo: db.NewBatch("i")}
 }
 
@@ -335,10 +336,10 @@ func (w *Writer) Death(was *metaverse.Object) error {
 // Link links an entry to an object, or with the zero object cuts it. was is the
 // entry as the view says it is; nil if this transaction made it.
 func (w *Writer) Link(l engine.LinkEffect, was *space.Entry) error {
-	var from object.ID
-	if was != nil {
-		from = was.Link
+	if was == nil {
+		was = &space.Entry{}
 	}
+	from := was.Link
 	key, err := w.entryKey(l.Entry)
 	if err != nil {
 		return err
@@ -359,16 +360,12 @@ func (w *Writer) Link(l engine.LinkEffect, was *space.Entry) error {
 		w.t.sets.Add(layout.LinksIn, layout.BE64(layout.BE64(nil, obj), key))
 		w.t.sets.Add(layout.LinksOut, layout.BE64(layout.BE64(nil, key), obj))
 	}
-	if !l.Explicit && l.Cut.IsZero() && from.IsZero() && (was == nil || !was.Retyped) {
-		return nil // the row says nothing of it
+	if l.Explicit == was.Explicit && l.Cut == was.Cut && !was.Retyped {
+		return nil // the row says so
 	}
-	rows, err := w.t.rows.RowsOf([]int64{key})
+	r, err := w.row(l.Entry, key)
 	if err != nil {
 		return err
-	}
-	r := rows[key]
-	if r == nil {
-		return fmt.Errorf("entry %s: %w", l.Entry, errUnknown)
 	}
 	r.Flags &^= layout.RowExplicit | layout.RowCut | layout.RowRetyped
 	if l.Explicit {
@@ -377,9 +374,34 @@ func (w *Writer) Link(l engine.LinkEffect, was *space.Entry) error {
 	if !l.Cut.IsZero() {
 		r.Flags |= layout.RowCut
 	}
+	w.t.rows.Recut(key, r.Cut, l.Cut)
 	r.Cut = l.Cut
-	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
+	w.putRow(r)
 	return nil
+}
+
+// row returns an entry's row as it is about to be written.
+func (w *Writer) row(id object.ID, key int64) (*layout.Row, error) {
+	if i, ok := w.edited[key]; ok {
+		r, err := w.t.rows.ReadRow(key, w.entries[i].Version, w.entries[i].Body)
+		return &r, err
+	}
+	rows, err := w.t.rows.RowsOf([]int64{key})
+	if err == nil && rows[key] == nil {
+		err = fmt.Errorf("entry %s: %w", id, errUnknown)
+	}
+	return rows[key], err
+}
+
+// putRow writes an entry's row anew, at Flush.
+func (w *Writer) putRow(r *layout.Row) {
+	raw := layout.Raw{Key: r.Key, Version: r.Version, Body: r.Append(nil)}
+	if i, ok := w.edited[r.Key]; ok {
+		w.entries[i] = raw
+		return
+	}
+	w.edited[r.Key] = len(w.entries)
+	w.entries = append(w.entries, raw)
 }
 
 // NewAccount adds the entry of an account that is to be created, linked to the
@@ -482,13 +504,9 @@ func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 	if err != nil {
 		return err
 	}
-	rows, err := w.t.rows.RowsOf([]int64{key})
+	r, err := w.row(entry, key)
 	if err != nil {
 		return err
-	}
-	r := rows[key]
-	if r == nil {
-		return fmt.Errorf("entry %s: %w", entry, errUnknown)
 	}
 	arrived, _, err := w.t.rows.ReadExtra(r.Extra)
 	if err != nil {
@@ -500,7 +518,7 @@ func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 	}
 	r.Extra = string(layout.AppendExtra(nil, arrived, string(bag)))
 	r.Flags |= layout.RowExtra
-	w.entries = append(w.entries, layout.Raw{Key: key, Version: r.Version, Body: r.Append(nil)})
+	w.putRow(r)
 	return nil
 }
 
@@ -557,7 +575,7 @@ func (w *Writer) Flush() error {
 	if err := t.rows.Put(layout.Objects, last(w.puts)); err != nil {
 		return err
 	}
-	if err := t.rows.Put(layout.Entries, last(w.entries)); err != nil {
+	if err := t.rows.Put(layout.Entries, w.entries); err != nil {
 		return err
 	}
 	if err := t.rows.Remove(layout.Objects, w.dead); err != nil {
@@ -581,6 +599,7 @@ func (w *Writer) Flush() error {
 		b.Reset()
 	}
 	w.puts, w.entries, w.gone = nil, nil, nil
+	clear(w.edited)
 	return nil
 }
 

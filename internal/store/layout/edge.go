@@ -3,7 +3,9 @@ package layout
 import (
 	"encoding/binary"
 
+	"muster/internal/base/object"
 	"muster/internal/store/db"
+	"muster/internal/sync/space"
 )
 
 // Edge is one reference.
@@ -91,6 +93,10 @@ func (t *Tx) Erase(c *Connector, list []Raw, no int64) error {
 		}
 		hashes = append(hashes, BE64(nil, x.Key))
 		t.Sets.Drop(EntryIDs, BE64(append([]byte(nil), w.ID[:]...), x.Key))
+		if id := space.EntryID(t.Name(c.Sym), w.Anchor); w.Anchor != "" && id != w.ID {
+			t.Sets.Drop(EntryIDs, BE64(append([]byte(nil), id[:]...), x.Key))
+		}
+		t.Recut(x.Key, w.Cut, object.ID{})
 		rec := OrderRec(nil, c.Sym, []byte(w.Anchor), x.Key)
 		t.Sets.Drop(EntryOrder, rec)
 		if !c.DecideAll && no != 0 {
@@ -111,4 +117,17 @@ func (t *Tx) Erase(c *Connector, list []Raw, no int64) error {
 		return err
 	}
 	return t.Remove(Entries, b)
+}
+
+// Recut moves the record of whom the entry was cut from.
+func (t *Tx) Recut(key int64, was, is object.ID) {
+	if was == is {
+		return
+	}
+	if !was.IsZero() {
+		t.Sets.Drop(CutFrom, BE64(was[:], key))
+	}
+	if !is.IsZero() {
+		t.Sets.Add(CutFrom, BE64(is[:], key))
+	}
 }

@@ -35,6 +35,7 @@ const (
 	TypeOrder   sorted.Kind = 22 // type, object key
 	Nameless    sorted.Kind = 23 // entry key: has no anchor yet, known by its DN
 	Containers  sorted.Kind = 24 // entry key: others lay under it, when an import told of them
+	CutFrom     sorted.Kind = 25 // object id, entry key: the entry was cut from it and may not join until it changes
 )
 
 // keyBits is where the connector's symbol begins in the key of an entry. The

@@ -135,6 +135,7 @@ const (
 	ObjectRows Counter = 11
 	objectNews Counter = 12
 	erasures   Counter = 13 // moves when rows of entries or objects are removed
+	Completed  Counter = 14 // what earlier versions did not store was added
 )
 
 // Count returns the counter's number.

@@ -212,6 +212,7 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 			return err
 		}
 		is := ch.Over(&was)
+		t.Recut(x.Key, was.Cut, is.Cut)
 		reindex(t, c, &was, &is, ch)
 		if err := t.Respot(c, &was, &is); err != nil {
 			return err

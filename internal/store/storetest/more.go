@@ -194,10 +194,10 @@ func acceptedView(t *testing.T, tx *store.Tx, p store.Plan) {
 	equal(t, "link", v.LinkOf(e), id)
 	equal(t, "account", v.Account(id, "ad"), true)
 	equal(t, "match", fmt.Sprint(v.Matches(key)), fmt.Sprint([]object.ID{id}))
-	if who, ok := v.Claimant(name); !ok || who != id {
-		t.Errorf("claimant: %v %v", who, ok)
+	if who, ok := v.Owner(name); !ok || who != id {
+		t.Errorf("owner: %v %v", who, ok)
 	}
-	if _, ok := v.Claimant(free); ok {
+	if _, ok := v.Owner(free); ok || len(v.Bearers(free)) > 0 {
 		t.Errorf("a free name is claimed")
 	}
 	list := v.EntriesOf(id)
@@ -450,8 +450,9 @@ func testSending(t *testing.T, fresh func(testing.TB) string) {
 		v := tx.View(nil)
 		n := engine.Name{Type: "person", Attr: "account", Value: "u00000"}
 		check(t, v.Load(engine.Need{Names: []engine.Name{n}}))
-		_, ok := v.Claimant(n)
+		_, ok := v.Owner(n)
 		equal(t, "claimed", ok, true)
+		equal(t, "bearers", fmt.Sprint(v.Bearers(n)), fmt.Sprint([]object.ID{list[0].ID}))
 		return nil
 	})
 }

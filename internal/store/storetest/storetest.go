@@ -51,7 +51,7 @@ func Examine(t *testing.T, fresh func(testing.TB) string) {
 		fn   func(*testing.T, func(testing.TB) string)
 	}{
 		{"Import", testImport}, {"Names", testNames}, {"Renames", testRenames}, {"Retype", testRetype}, {"Twice", testTwice}, {"Deltas", testDeltas}, {"SameTwice", testSameTwice}, {"ImportHistories", testImportHistories},
-		{"Accept", testAccept}, {"References", testReferences}, {"People", testPeople}, {"Sending", testSending}, {"Within", testWithin}, {"Reindex", testReindex}, {"Crash", testCrash},
+		{"Accept", testAccept}, {"Memory", testMemory}, {"References", testReferences}, {"People", testPeople}, {"Sending", testSending}, {"Within", testWithin}, {"Reindex", testReindex}, {"Crash", testCrash},
 	} {
 		t.Run(q.name, func(t *testing.T) { q.fn(t, fresh) })
 	}

@@ -174,15 +174,10 @@ func (d *Decider) isFree(v View, key Name, id object.ID) (bool, error) {
 // and no account but its own bears it where the attribute says (CLAIM-6, CLAIM-9).
 // An account is its own that it has, or gets by this plan.
 func (d *Decider) nobodys(v View, key Name, id object.ID) (bool, error) {
-	m, ok := v.(Memory)
-	if !ok {
-		owner, taken := v.Claimant(key)
-		return !taken || owner == id, nil
-	}
-	if owner, taken := m.Owner(key); taken && owner != id {
+	if owner, taken := v.Owner(key); taken && owner != id {
 		return false, nil
 	}
-	bearers := m.Bearers(key)
+	bearers := v.Bearers(key)
 	if len(bearers) == 0 {
 		return true, nil
 	}

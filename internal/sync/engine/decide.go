@@ -101,14 +101,14 @@ type Tally struct {
 	protected []protected
 }
 
-// Counts returns how many changes of each kind guards counted in the batch:
-// those that nobody approved.
-func (t *Tally) Counts() map[Count]int {
-	out := map[Count]int{}
+// Counts adds how many changes of each kind guards counted in the batch: those
+// that nobody approved, but for the units that were left out.
+func (t *Tally) Counts(to map[Count]int, left map[object.ID]bool) {
 	for i := range t.counted {
-		out[t.counted[i].count]++
+		if !left[t.counted[i].object] {
+			to[t.counted[i].count]++
+		}
 	}
-	return out
 }
 
 type protected struct {

@@ -42,18 +42,20 @@ func (h *Hold) parts(now time.Time) bool {
 	return h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) == 0 && !h.over(now)
 }
 
+// undoes reports a hold that takes a birth back. One that keeps an object from
+// being born leaves what is there, which is nothing.
+func (h *Hold) undoes() bool {
+	return h.Target.Kind == WholeObject && h.AtValue && len(h.Refused) > 0 && len(h.Instead) == 0
+}
+
 // isOn reports that the hold is about a link of the entry.
 func (h *Hold) isOn(e *space.Entry) bool {
 	return h.Target.Kind == EntryLink && h.Target.Connector == e.Connector && h.Target.Name == e.Anchor && e.Anchor != ""
 }
 
-// entry is the entry that a hold on a link is about.
-func (h *Hold) entry() object.ID {
-	if !h.Entry.IsZero() {
-		return h.Entry
-	}
-	return space.EntryID(h.Target.Connector, h.Target.Name)
-}
+// Entry is the entry that a target is about which is a link: known by its
+// anchor, whatever id it had before it got one.
+func (a Target) Entry() object.ID { return space.EntryID(a.Connector, a.Name) }
 
 // refusal returns the hold that refuses the outcome for the target, nil if none
 // does: a person's or an earlier guard's, else one that this plan's guards
@@ -107,11 +109,12 @@ func (d *Decider) stands(v View, id object.ID) bool {
 	return h.refuses(d.freeLife(v, id), d.now) && (!h.AtValue || len(h.Instead) > 0)
 }
 
-// birthRefused reports an object whose birth a person took back: held at "not
-// there" (HOLD-22).
+// birthRefused reports an object whose birth a person takes back: it is there, and
+// held at "not there" (HOLD-22). Once it is gone, the marks of its entries keep
+// them from founding it again.
 func (d *Decider) birthRefused(v View, id object.ID) bool {
 	h := d.holdOn(v, Target{Object: id, Kind: WholeObject})
-	return h.refuses(space.Present, d.now) && h.AtValue && len(h.Instead) == 0 && len(d.freeLife(v, id)) > 0
+	return h.refuses(space.Present, d.now) && h.undoes() && v.Object(id) != nil && len(d.freeLife(v, id)) > 0
 }
 
 func (l *linker) birthRefused(id object.ID) bool { return l.Decider.birthRefused(l.v, id) }
@@ -387,12 +390,11 @@ func (w *worker) holdEnds(h *hub, hd *Hold) bool {
 		hd.binds(w.now) && !hasEntry(w.entries(h, held), hd.Target): // the word is not carried out yet
 		return false
 	}
-	v, ok := w.outcome(h, hd.Target)
-	if ok && v.Equal(hd.Refused) {
-		return false
+	if hd.undoes() && h.stored == nil { // it is done, and a person may lift it while an entry remembers
+		return w.hubType(h, held) != "" || !w.v.Remembered(h.id)
 	}
-	m, has := w.v.(Memory)
-	return !has || hd.Target.Kind != WholeObject || len(hd.Refused) == 0 || !m.Remembered(h.id)
+	v, ok := w.outcome(h, hd.Target)
+	return !ok || !v.Equal(hd.Refused)
 }
 
 // hasEntry reports that the entry whose link the target is about is among them.

@@ -283,7 +283,7 @@ func (l *linker) keyValues(id object.ID, a *rules.Attribute, p *picture) object.
 // or kept apart by a person whatever matches, seeks nobody (LINK-25, LINK-27).
 func (l *linker) joinable(e *space.Entry) bool {
 	return e.Missing.IsZero() && !e.Stub && !e.Deleting() && !e.Unsent() && e.Seen && e.Cut.IsZero() && !e.Explicit &&
-		!slices.ContainsFunc(l.linkHolds(e.ID), func(h *Hold) bool { return h.parts(l.now) && h.Standing })
+		!slices.ContainsFunc(l.v.LinkHolds(e.ID), func(h *Hold) bool { return h.parts(l.now) && h.Standing })
 }
 
 // tryJoin links the entry if a rule says to whom.
@@ -333,7 +333,7 @@ func (l *linker) tryRule(e *space.Entry, r *rules.Inbound, j rules.Join) (to obj
 			return to, false, err
 		}
 		switch {
-		case l.birthRefused(o) && l.v.Object(o) != nil || l.parted(o, e):
+		case l.birthRefused(o) || l.parted(o, e):
 		case l.set.governed[[2]string{r.To, e.Connector}] && !l.wantsFreely(o, e.Connector):
 			// it is tried again when the object wants one (LINK-23)
 		case l.placeTaken(o, e):
@@ -446,7 +446,7 @@ func (l *linker) together() error {
 		var need Need
 		for _, h := range hs {
 			need.Objects = append(need.Objects, h.Target.Object)
-			need.Entries = append(need.Entries, h.entry())
+			need.Entries = append(need.Entries, h.Target.Entry())
 			if x := l.life(h.Target.Object); x != nil {
 				need.Entries = l.appendEntries(need.Entries, h.Target.Object, x)
 			}
@@ -455,7 +455,7 @@ func (l *linker) together() error {
 			return err
 		}
 		for _, h := range hs {
-			if e, o := l.v.Entry(h.entry()), h.Target.Object; e != nil && h.isOn(e) && l.mayConnect(e, o) {
+			if e, o := l.v.Entry(h.Target.Entry()), h.Target.Object; e != nil && h.isOn(e) && l.mayConnect(e, o) {
 				if err := l.loadTouched([]object.ID{o}); err != nil {
 					return err
 				}

@@ -231,7 +231,7 @@ func (l *linker) loadWithLinkHolds(ids []object.ID) error {
 	for _, id := range ids {
 		for _, h := range l.v.Holds(id) {
 			if h.Target.Kind == EntryLink {
-				entries = append(entries, h.entry())
+				entries = append(entries, h.Target.Entry())
 			}
 		}
 	}
@@ -239,14 +239,6 @@ func (l *linker) loadWithLinkHolds(ids []object.ID) error {
 		return nil
 	}
 	return l.v.Load(Need{Entries: entries})
-}
-
-// linkHolds lists what people decided about links of the entry.
-func (l *linker) linkHolds(entry object.ID) []*Hold {
-	if m, ok := l.v.(Memory); ok {
-		return m.LinkHolds(entry)
-	}
-	return nil
 }
 
 // try lists an unlinked entry; it is loaded.

@@ -26,7 +26,7 @@ import (
 //     Verdict.Waiting, is due at Verdict.Due, and loses the holds Verdict.Ended;
 //     but of a unit that is not accepted due and holds stay as they were, and its
 //     changes are open until it is, or until a plan has no such unit;
-//   - of a plan of which only a part is accepted, Waiting says which units have to
+//   - of a plan of which only a part is accepted, Rests says which units have to
 //     wait too; nobody else needs to be marked, since everything that the plan
 //     reaches was decided in it;
 //   - an object that ended takes Effect.Holds with it.
@@ -45,82 +45,85 @@ import (
 // entry; lifting takes off space.Entry.Cut of the entries that it kept apart, and
 // those are entries told differently. When rules change: everybody.
 
-// Waiting returns the objects whose units have to wait: those that are not
-// chosen, and whoever rests on one that waits (ACC-5). A unit rests on those
-// whose new values it read, whom its references name, and with whom it exchanges
-// a link. Who no longer refers to somebody because he or his account is to go
-// waits while that waits; and who cuts an account or ends, waits for those who
-// still refer to it: later nobody would know any more whose account it was.
-func Waiting(units iter.Seq[*Unit], chosen func(*Unit) bool) map[object.ID]bool {
-	w := waiting{rests: map[object.ID][]object.ID{}, drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, there: map[object.ID]bool{}}
-	var todo []object.ID
-	for u := range units {
-		w.add(u)
-		if !chosen(u) {
-			todo = append(todo, u.Object)
-		}
-	}
-	for o, cs := range w.drops {
-		for i := range cs {
-			w.settle(o, &cs[i])
-		}
-	}
-	waits := map[object.ID]bool{}
-	for len(todo) > 0 {
-		o := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !waits[o] && w.there[o] {
-			waits[o] = true
-			todo = append(todo, w.rests[o]...)
-		}
-	}
-	return waits
-}
-
-// waiting knows who rests on whom.
-type waiting struct {
+// Rests knows which units of a plan rest on which, so that who rests on one that
+// waits, waits too (ACC-5). A unit rests on those whose new values it read, whom
+// its references name, and with whom it exchanges a link. Who no longer refers to
+// somebody because he or his account is to go waits while that waits; and who
+// cuts an account or ends, waits for those who still refer to it: later nobody
+// would know any more whose account it was.
+type Rests struct {
 	rests map[object.ID][]object.ID // by whom they rest on
+	there map[object.ID]bool        // has a unit
 	drops map[object.ID][]Change    // references that go
 	goes  map[object.ID][]Change    // accounts and lives that go
-	there map[object.ID]bool        // has a unit
 }
 
-func (w *waiting) rest(who, on object.ID) { w.rests[on] = append(w.rests[on], who) }
+// RestsOf reads the units of a whole plan.
+func RestsOf(units iter.Seq[*Unit]) *Rests {
+	r := &Rests{rests: map[object.ID][]object.ID{}, drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, there: map[object.ID]bool{}}
+	for u := range units {
+		r.add(u)
+	}
+	for o, cs := range r.drops {
+		for i := range cs {
+			r.settle(o, &cs[i])
+		}
+	}
+	r.drops, r.goes = nil, nil
+	return r
+}
 
-func (w *waiting) add(u *Unit) {
+// Wait adds the objects to those whose units wait, with all who rest on them. It
+// returns those that were added.
+func (r *Rests) Wait(waits map[object.ID]bool, objects ...object.ID) (added []object.ID) {
+	for todo := slices.Clone(objects); len(todo) > 0; {
+		o := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !waits[o] && r.there[o] {
+			waits[o] = true
+			added = append(added, o)
+			todo = append(todo, r.rests[o]...)
+		}
+	}
+	return added
+}
+
+func (r *Rests) rest(who, on object.ID) { r.rests[on] = append(r.rests[on], who) }
+
+func (r *Rests) add(u *Unit) {
 	o := u.Object
-	w.there[o] = true
+	r.there[o] = true
 	for _, b := range u.Basis {
 		if b.Object && b.ID != o {
-			w.rest(o, b.ID)
+			r.rest(o, b.ID)
 		}
 	}
 	for i := range u.Changes {
 		switch c := &u.Changes[i]; c.Op {
 		case AddRef, AddAccountRef:
-			w.rest(o, c.Target)
+			r.rest(o, c.Target)
 		case Link:
 			for _, from := range c.Before {
-				w.rest(o, refID(from))
-				w.rest(refID(from), o)
+				r.rest(o, refID(from))
+				r.rest(refID(from), o)
 			}
 		case DropRef, DropAccountRef:
-			w.drops[o] = append(w.drops[o], *c)
+			r.drops[o] = append(r.drops[o], *c)
 		case DropAccount, CutAccount, Death:
-			w.goes[o] = append(w.goes[o], *c)
+			r.goes[o] = append(r.goes[o], *c)
 		default:
 		}
 	}
 }
 
 // settle looks why the reference goes.
-func (w *waiting) settle(o object.ID, drop *Change) {
-	for _, g := range w.goes[drop.Target] {
+func (r *Rests) settle(o object.ID, drop *Change) {
+	for _, g := range r.goes[drop.Target] {
 		if g.Op == Death || drop.Op == DropAccountRef && g.Connector == drop.Connector {
-			w.rest(o, drop.Target)
+			r.rest(o, drop.Target)
 		}
 		if drop.Op == DropAccountRef && g.Op != DropAccount {
-			w.rest(drop.Target, o)
+			r.rest(drop.Target, o)
 		}
 	}
 }

@@ -299,9 +299,6 @@ type Hold struct {
 	At       time.Time
 	Until    time.Time // zero: no end by time
 	Plan     int64     // the plan it was written in
-	// Entry is the entry that a hold on a link is about, as a view finds it by
-	// connector and anchor; zero where the view does not say. It is not stored.
-	Entry object.ID
 }
 
 // Verdict is what deciding says of one object.

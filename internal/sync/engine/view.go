@@ -26,31 +26,15 @@ type View interface {
 	Candidates(k Key) []object.ID                 // unlinked entries that offer the key to a join, sorted
 	Namers(entry object.ID) []object.ID           // objects linked to entries whose images name the entry, sorted
 	Referrers(obj object.ID) []object.ID          // objects whose accepted references name the object, sorted
-	Claimant(n Name) (object.ID, bool)            // who holds the unique name, or has an account that does (see rules.Attribute.Also)
-}
-
-// Memory is what a View also answers where people decide about links, where what
-// was undone is remembered, and where accounts are there before we come. A View
-// without it knows only those decisions that stand on an object that the plan
-// touches.
-type Memory interface {
-	// LinkHolds returns the holds on links of a loaded entry, in the order of
-	// their targets: whose word keeps it from whom, or leads it to whom.
-	LinkHolds(entry object.ID) []*Hold
-	// Remembered reports that some entry remembers a loaded object as one that it
-	// was cut from and may not join until it changes (space.Entry.Cut).
-	Remembered(obj object.ID) bool
-	// Owner returns to whom a loaded name was given; Bearers the present entries
-	// that bear it in the attributes that rules.Attribute.Also names. Where a view
-	// answers these, Claimant is not asked: an account that joins in this plan may
-	// bear the name of the object that it joins.
-	Owner(n Name) (object.ID, bool)
-	Bearers(n Name) []object.ID
+	LinkHolds(entry object.ID) []*Hold            // what people decided about links of the entry, in the order of their targets
+	Remembered(obj object.ID) bool                // some entry was cut from the object and may not join until it changes (space.Entry.Cut)
+	Owner(n Name) (object.ID, bool)               // to whom the unique name was given
+	Bearers(n Name) []object.ID                   // present entries that bear the name where rules.Attribute.Also says, sorted
 }
 
 // Need is what is going to be read. Nil parts need nothing.
 type Need struct {
-	Entries    []object.ID
+	Entries    []object.ID // with the holds on their links; one may be asked for by the id of the anchor that it got later
 	Objects    []object.ID // with their linked entries, holds and approvals
 	Links      []object.ID // entries of which only LinkOf is asked
 	Accounts   []object.ID // objects of which only Account is asked

@@ -37,7 +37,31 @@ func (w *world) Entry(id object.ID) *space.Entry       { return w.entries[id] }
 func (w *world) Object(id object.ID) *metaverse.Object { return w.objects[id] }
 func (w *world) Holds(id object.ID) []*Hold            { return w.holds[id] }
 func (w *world) Approved(id object.ID) map[Hash]bool   { return w.ok[id] }
-func (w *world) Claimant(n Name) (object.ID, bool)     { id, ok := w.claims[n]; return id, ok }
+func (w *world) Owner(n Name) (object.ID, bool)        { id, ok := w.claims[n]; return id, ok }
+func (w *world) Bearers(Name) []object.ID              { return nil } // no rule of these tests names other spots
+
+func (w *world) LinkHolds(entry object.ID) []*Hold {
+	var out []*Hold
+	for _, hs := range w.holds {
+		for _, h := range hs {
+			if e := w.entries[entry]; e != nil && h.isOn(e) {
+				out = append(out, h)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *Hold) int { return a.Target.compare(b.Target) })
+	return out
+}
+
+func (w *world) Remembered(obj object.ID) bool {
+	for _, e := range w.entries {
+		if e.Cut == obj {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *world) sorted() []*space.Entry {
 	var out []*space.Entry
 	for _, e := range w.entries {

@@ -16,7 +16,8 @@ func TestPlanDoesNotDependOnBatchesOrWorkers(t *testing.T) {
 		h.Watch = func(w *oracle.World, r *oracle.Rules, _ *oracle.Plan) {
 			set := ruleSet(r)
 			want := ""
-			for _, d := range []deciding{{w, set, 500, 1}, {w, set, 1, 1}, {w, set, 7, 1}, {w, set, 10_000, 1}, {w, set, 1, 4}, {w, set, 3, 4}} {
+			for _, by := range [][2]int{{500, 1}, {1, 1}, {7, 1}, {10_000, 1}, {1, 4}, {3, 4}} {
+				d := deciding{w: w, set: set, size: by[0], workers: by[1]}
 				out, err := d.decide(full(w, set))
 				if err != nil {
 					t.Fatalf("seed %d: batches of %d by %d workers: %v", seed, d.size, d.workers, err)

@@ -97,7 +97,7 @@ type answer struct{ units, waiting, ended, due, holds, queue, faults string }
 // ofEngine asks the engine, size objects at a time.
 func ofEngine(w *oracle.World, r *oracle.Rules, size int) (answer, error) {
 	set := ruleSet(r)
-	out, err := deciding{w, set, size, 1}.decide(full(w, set))
+	out, err := deciding{w: w, set: set, size: size, workers: 1}.decide(full(w, set))
 	return out.answer(), err
 }
 

@@ -18,6 +18,14 @@ type deciding struct {
 	set     *rules.Set
 	size    int
 	workers int
+
+	approved func(object.ID) map[engine.Hash]bool // in place of what the world says
+}
+
+func (d deciding) view() *view {
+	v := newView(d.w, d.set)
+	v.approved = d.approved
+	return v
 }
 
 // decided is what came of it.
@@ -46,9 +54,7 @@ func (d deciding) decide(trig engine.Trigger) (out decided, err error) {
 		out.counts = map[engine.Count]int{}
 		for _, t := range tallies {
 			out.verdicts = append(out.verdicts, t.Verdicts...)
-			for k, n := range t.Counts() {
-				out.counts[k] += n
-			}
+			t.Counts(out.counts, nil)
 		}
 		slices.SortFunc(out.verdicts, func(a, b *engine.Verdict) int { return a.Object.Compare(b.Object) })
 		out.holds, out.queued = e.NewHolds(), e.Queue()
@@ -57,7 +63,7 @@ func (d deciding) decide(trig engine.Trigger) (out decided, err error) {
 }
 
 func (d deciding) round(e *engine.Decider) (all []*engine.Tally, err error) {
-	v := newView(d.w, d.set)
+	v := d.view()
 	if err := e.Link(v); err != nil {
 		return nil, err
 	}
@@ -98,7 +104,7 @@ func (d deciding) batches(e *engine.Decider, todo []object.ID) ([]*engine.Tally,
 		tallies[i], errs[i] = e.Batch(v, batches[i])
 	}
 	if d.workers < 2 {
-		v := newView(d.w, d.set)
+		v := d.view()
 		for i := range batches {
 			one(i, v)
 		}
@@ -106,7 +112,7 @@ func (d deciding) batches(e *engine.Decider, todo []object.ID) ([]*engine.Tally,
 		var wg sync.WaitGroup
 		for k := range d.workers {
 			wg.Go(func() {
-				v := newView(d.w, d.set)
+				v := d.view()
 				for i := k; i < len(batches); i += d.workers {
 					one(i, v)
 				}

@@ -166,7 +166,7 @@ func (d *delta) watch(w *oracle.World, r *oracle.Rules, p *oracle.Plan) {
 	if d.m.everybody {
 		d.whole++
 	}
-	out, err := deciding{w, set, sizes[d.seed%len(sizes)], 1}.decide(d.m.trigger(w, set))
+	out, err := deciding{w: w, set: set, size: sizes[d.seed%len(sizes)], workers: 1}.decide(d.m.trigger(w, set))
 	if err != nil {
 		d.wrong = "fault\n" + err.Error()
 		return
@@ -232,7 +232,13 @@ func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out de
 			}
 		}
 	}
-	waits := engine.Waiting(units, func(u *engine.Unit) bool { return picked[u.Object] })
+	waits := map[object.ID]bool{}
+	rests := engine.RestsOf(units)
+	for u := range units {
+		if !picked[u.Object] {
+			rests.Wait(waits, u.Object)
+		}
+	}
 	for o := range p.Units {
 		if taken[o] == waits[o] && (taken[o] || !strings.Contains(oracle.Describe(r), `"through"`)) { // there the oracle is stricter
 			return fmt.Sprintf("waiting units\n%s is accepted by the oracle: %t, waits for the engine: %t\n", o, taken[o], waits[o])
@@ -251,7 +257,7 @@ func (d *delta) accepts(w *oracle.World, r *oracle.Rules, set *rules.Set, out de
 		return fmt.Sprintf("counts\n- %v\n+ %v\n", counts, out.counts)
 	}
 	engines.Log = oracles.Log
-	again, err := deciding{engines, set, 500, 1}.decide(full(engines, set))
+	again, err := deciding{w: engines, set: set, size: 500, workers: 1}.decide(full(engines, set))
 	if err != nil {
 		return "fault\n" + err.Error()
 	}

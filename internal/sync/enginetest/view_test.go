@@ -19,6 +19,8 @@ type view struct {
 	w      *oracle.World
 	set    *rules.Set
 	loaded map[any]bool
+	// approved, if set, says what people approved in place of the world.
+	approved func(object.ID) map[engine.Hash]bool
 }
 
 // What can be loaded, as keys of loaded.
@@ -72,7 +74,15 @@ func (v *view) need(things ...any) {
 
 func (v *view) Entry(id object.ID) *space.Entry {
 	v.need(anEntry(id))
-	return v.w.Entries[id]
+	if e := v.w.Entries[id]; e != nil {
+		return e
+	}
+	for _, e := range v.w.Entries { // by the anchor that it got later
+		if e.Anchor != "" && space.EntryID(e.Connector, e.Anchor) == id {
+			return e
+		}
+	}
+	return nil
 }
 
 func (v *view) Object(id object.ID) *metaverse.Object {
@@ -112,8 +122,7 @@ func (v *view) entryAt(connector, anchor string) (id object.ID) {
 }
 
 func (v *view) LinkHolds(entry object.ID) (hs []*engine.Hold) {
-	v.need(anEntry(entry))
-	e := v.w.Entries[entry]
+	e := v.Entry(entry)
 	for _, t := range oracle.SortedTargets(v.w.Holds) {
 		if e != nil && t.Kind == oracle.EntryLink && t.Connector == e.Connector && t.Name == e.Anchor {
 			hs = append(hs, v.hold(v.w.Holds[t]))
@@ -133,11 +142,7 @@ func (v *view) Remembered(obj object.ID) bool {
 }
 
 func (v *view) hold(h *oracle.Hold) *engine.Hold {
-	var entry object.ID
-	if h.Target.Kind == oracle.EntryLink {
-		entry = v.entryAt(h.Target.Connector, h.Target.Name)
-	}
-	return &engine.Hold{Entry: entry, Target: target(h.Target), Refused: h.Refused, Standing: h.Standing, AtValue: h.AtValue, Instead: h.Instead, Why: h.Why, Until: h.Until}
+	return &engine.Hold{Target: target(h.Target), Refused: h.Refused, Standing: h.Standing, AtValue: h.AtValue, Instead: h.Instead, Why: h.Why, Until: h.Until}
 }
 
 func target(t oracle.Target) engine.Target {
@@ -146,6 +151,9 @@ func target(t oracle.Target) engine.Target {
 
 func (v *view) Approved(obj object.ID) map[engine.Hash]bool {
 	v.need(anObject(obj))
+	if v.approved != nil {
+		return v.approved(obj)
+	}
 	m := map[engine.Hash]bool{}
 	for _, c := range v.w.Approved {
 		if c.Object == obj {
@@ -228,16 +236,6 @@ func (v *view) Referrers(obj object.ID) (ids []object.ID) {
 		}
 	}
 	return sorted(ids)
-}
-
-func (v *view) Claimant(n engine.Name) (object.ID, bool) {
-	if id, ok := v.Owner(n); ok {
-		return id, true
-	}
-	if es := v.Bearers(n); len(es) > 0 {
-		return v.w.Entries[es[0]].Link, true
-	}
-	return object.ID{}, false
 }
 
 func (v *view) Owner(n engine.Name) (object.ID, bool) {

@@ -163,13 +163,12 @@ func (d *decision) ended(h *Hold) bool {
 			return false // a person's word that is not carried out yet
 		}
 	}
+	o := h.Target.Object
+	if h.Target.Kind == WholeObject && h.AtValue && len(h.Refused) > 0 && d.w.Objects[o] == nil {
+		// A birth that was taken back: it is done. What is left of it are the marks
+		// of the entries, and a person may lift it while there are some.
+		return d.live[o] != "" || !slices.ContainsFunc(d.entries, func(e *space.Entry) bool { return e.Cut == o })
+	}
 	v, ok := d.outcome(h.Target)
-	return (!ok || !v.Equal(h.Refused)) && !d.marked(h)
-}
-
-// marked reports an undone birth that an entry still remembers: what was undone
-// stays undone, though nothing asks for it until the entry changes.
-func (d *decision) marked(h *Hold) bool {
-	return h.Target.Kind == WholeObject && len(h.Refused) > 0 &&
-		slices.ContainsFunc(d.entries, func(e *space.Entry) bool { return e.Cut == h.Target.Object })
+	return !ok || !v.Equal(h.Refused)
 }

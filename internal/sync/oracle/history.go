@@ -117,6 +117,24 @@ func (h *History) Step() {
 	}
 }
 
+// Outdoors lets one thing happen outside: in a source, or to accounts that
+// somebody else changes.
+func (h *History) Outdoors() {
+	sources := []string{HR, HR, HR, Badge, Groups, Portal}
+	switch n := h.rng.IntN(20); {
+	case n < 11:
+		h.Row(pick(h.rng, sources...))
+	case n < 14:
+		h.vanish(pick(h.rng, sources...))
+	case n < 16:
+		h.swap()
+	case n < 17:
+		h.strangers()
+	default:
+		h.drift()
+	}
+}
+
 // waver lets a person lose what an account needs, and have it again before
 // anything is sent.
 func (h *History) waver() {
@@ -230,7 +248,7 @@ func (h *History) drift() {
 	a := pick(h.rng, anchors...)
 	row := h.Out.Rows[connector][a]
 	if chance(h.rng, 3) {
-		h.Out.remove(connector, a)
+		h.Out.Remove(connector, a)
 		h.met("account vanished")
 		h.say("drift: %s %s vanished", connector, a)
 		return

@@ -37,10 +37,11 @@ func (d *decision) stands(o object.ID) bool {
 	return h.refuses(presence(d.alive[o] != ""), d.now) && (!h.AtValue || len(h.Instead) > 0)
 }
 
-// undone reports that a person holds the object at "not there".
+// undone reports that a person takes the object's birth back: it is there, and
+// held at "not there".
 func (d *decision) undone(o object.ID) bool {
 	h := d.wholeHold(o)
-	return d.alive[o] != "" && h.refuses(presence(true), d.now) && h.AtValue && len(h.Instead) == 0
+	return d.w.Objects[o] != nil && d.alive[o] != "" && h.refuses(presence(true), d.now) && h.AtValue && len(h.Instead) == 0
 }
 
 // hold turns the free links and lives into those that holds leave: a link moves

@@ -136,7 +136,7 @@ func (d *decision) match(e *space.Entry, in *Inbound, j *Join) (to object.ID, wa
 	var free, taken []object.ID
 	for _, o := range sortedIDs(d.alive) {
 		switch {
-		case d.alive[o] != in.To || !d.matches(e, o, j) || d.undone(o) && d.w.Objects[o] != nil:
+		case d.alive[o] != in.To || !d.matches(e, o, j) || d.undone(o):
 		case d.shuns(e, o) || !d.offered(e, o):
 		case d.taken(e, o):
 			taken = append(taken, o)

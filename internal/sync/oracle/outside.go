@@ -29,9 +29,9 @@ func (x *Outside) Clone() *Outside {
 
 var errGone = errors.New("there is no such account")
 
-// write changes one account and returns its anchor; an empty anchor adds one.
+// Write changes one account and returns its anchor; an empty anchor adds one.
 // It takes all changes or none.
-func (x *Outside) write(connector, typ, anchor, dn string, set map[string]object.Values) (string, error) {
+func (x *Outside) Write(connector, typ, anchor, dn string, set map[string]object.Values) (string, error) {
 	row, ok := x.Rows[connector][anchor]
 	switch {
 	case anchor == "":
@@ -81,8 +81,8 @@ func (x *Outside) nameable(connector, anchor string, row object.Record) error {
 	return nil
 }
 
-// remove deletes an account and what refers to it.
-func (x *Outside) remove(connector, anchor string) {
+// Remove deletes an account and what refers to it.
+func (x *Outside) Remove(connector, anchor string) {
 	delete(x.Rows[connector], anchor)
 	for a, row := range x.Rows[connector] {
 		attrs := row.Attrs.Clone()

@@ -93,7 +93,7 @@ func (w *World) call(e *space.Entry, out *Outside, batch []*space.Pending) (stri
 	for _, p := range batch {
 		switch {
 		case p.Name == space.Account && len(p.Want) == 0:
-			out.remove(e.Connector, e.Anchor)
+			out.Remove(e.Connector, e.Anchor)
 			return "", nil
 		case p.Name == space.Account:
 		case p.Name == space.Name:
@@ -113,5 +113,5 @@ func (w *World) call(e *space.Entry, out *Outside, batch []*space.Pending) (stri
 			}
 		}
 	}
-	return out.write(e.Connector, e.Type, e.Anchor, dn, set)
+	return out.Write(e.Connector, e.Type, e.Anchor, dn, set)
 }

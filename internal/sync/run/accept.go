@@ -20,16 +20,16 @@ import (
 func (d *deciding) accept(ctx context.Context) error {
 	d.queue, d.offers = d.dec.Queue(), d.dec.Offers()
 	d.dec, d.trig.Entries, d.trig.Objects = nil, nil, nil // a large plan's are large
-	open, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.counted, d.own)
+	a, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.tallies, d.own)
 	if err != nil {
 		return err
 	}
-	d.open = open
+	d.open = a.open
 	return d.r.store.Bulk(ctx, func(t *store.Tx) error {
-		if err := d.outdated(t, open); err != nil {
+		if err := d.outdated(t, a.open); err != nil {
 			return err
 		}
-		return d.leave(t, open)
+		return d.leave(t, a)
 	})
 }
 
@@ -90,18 +90,29 @@ func (d *deciding) outdated(t *store.Tx, open map[object.ID][]engine.Change) err
 
 // leave writes notes, the waiting list, the join queue and what unlinked
 // entries ask for, and takes off the marks of who was decided.
-func (d *deciding) leave(t *store.Tx, open map[object.ID][]engine.Change) error {
+func (d *deciding) leave(t *store.Tx, a *acceptance) error {
 	w := t.Writer(d.plan.No)
 	var ended []*engine.Hold
 	waiting := map[object.ID][]engine.Change{}
+	for id := range d.waited { // who is not born after all has no verdict
+		if d.few == nil && !d.stale[id] {
+			waiting[id] = a.open[id]
+		}
+	}
 	for _, n := range d.notes {
+		waiting[n.object] = append(n.waiting, a.open[n.object]...)
+		if a.waits[n.object] {
+			continue // it stays as it was
+		}
 		ended = append(ended, n.ended...)
-		waiting[n.object] = append(n.waiting, open[n.object]...)
 		if n.redue {
 			if err := w.SetDue(n.object, n.due); err != nil {
 				return err
 			}
 		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	if err := d.leaveOrigins(t, w); err != nil {
 		return err
@@ -254,50 +265,20 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 }
 
 // acceptPlan applies what is left of a plan, one transaction a batch of chunks.
-// counted is what guards count in it, noted with the first of them; a plan that
-// was interrupted has noted it. own are the marks that the plan set itself. It
-// returns the units that stay open because nobody approved them (ACC-3).
-func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, counted map[engine.Count]int, own store.Marks) (map[object.ID][]engine.Change, error) {
-	open := map[object.ID][]engine.Change{}
-	next, chunks := p.Accepted, (p.Units+units.InChunk-1)/units.InChunk
-	r.observe(Event{Step: rep.Step, Phase: "accept", Done: next * units.InChunk, Total: p.Units})
-	var first map[string]bool
-	for next < chunks {
-		err := r.store.Bulk(ctx, func(t *store.Tx) (err error) {
-			if next == 0 {
-				if first, err = r.firstPlanned(t); err != nil {
-					return err
-				}
-			}
-			a := &accepting{r: r, t: t, p: p, open: open, first: first, own: own}
-			if next == 0 {
-				a.counted = counted
-			}
-			w := t.Writer(p.No)
-			if err := t.Ahead(p.No, next, min(chunksAtOnce, chunks-next)); err != nil {
-				return err
-			}
-			for n := 0; next < chunks && n < chunksAtOnce; n++ {
-				if err := a.chunk(w, next); err != nil {
-					return err
-				}
-				next++
-				if t.ShouldYield() {
-					break
-				}
-			}
-			if err := w.Flush(); err != nil {
-				return err
-			}
-			if err := a.close(); err != nil {
-				return err
-			}
-			return t.SetPlanState(p.No, store.PlanAccepting, next)
-		})
-		if err != nil {
+// tallies are what guards count in it; a plan that was interrupted has noted it.
+// own are the marks that the plan set itself.
+func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, tallies []*engine.Tally, own store.Marks) (*acceptance, error) {
+	a := &acceptance{r: r, plan: p, next: p.Accepted, tallies: tallies, own: own, waits: map[object.ID]bool{}, open: map[object.ID][]engine.Change{}}
+	if err := a.begin(ctx); err != nil {
+		return nil, err
+	}
+	chunks := (p.Units + units.InChunk - 1) / units.InChunk
+	r.observe(Event{Step: rep.Step, Phase: "accept", Done: a.next * units.InChunk, Total: p.Units})
+	for a.next < chunks {
+		if err := r.store.Bulk(ctx, func(t *store.Tx) error { return a.some(t, chunks) }); err != nil {
 			return nil, err
 		}
-		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(next*units.InChunk, p.Units), Total: p.Units})
+		r.observe(Event{Step: rep.Step, Phase: "accept", Done: min(a.next*units.InChunk, p.Units), Total: p.Units})
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -307,8 +288,40 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, 
 			return nil, err
 		}
 	}
-	rep.count("not-approved", int64(len(open)))
-	return open, r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(p.No, store.PlanAccepted, next) })
+	rep.count("not-approved", int64(len(a.open)))
+	return a, r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(p.No, store.PlanAccepted, a.next) })
+}
+
+// some accepts chunks until somebody waits for the store.
+func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
+	if a.first == nil {
+		if a.first, err = a.r.firstPlanned(t); err != nil {
+			return err
+		}
+	}
+	x := &accepting{acceptance: a, t: t}
+	next := a.next
+	w := t.Writer(a.plan.No)
+	if err := t.Ahead(a.plan.No, next, min(chunksAtOnce, chunks-next)); err != nil {
+		return err
+	}
+	for n := 0; next < chunks && n < chunksAtOnce; n++ {
+		if err := x.chunk(w, next); err != nil {
+			return err
+		}
+		next++
+		if t.ShouldYield() {
+			break
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := x.close(); err != nil {
+		return err
+	}
+	a.next = next
+	return t.SetPlanState(a.plan.No, store.PlanAccepting, next)
 }
 
 // firstPlanned lists the connectors in which no plan has made accounts yet:
@@ -330,46 +343,34 @@ const chunksAtOnce = 32
 
 // accepting is one transaction of acceptance.
 type accepting struct {
-	r       *Runner
-	t       *store.Tx
-	p       store.Plan
-	stale   []object.ID // objects whose basis moved: decided again
-	mark    []object.ID // entries to be decided again
-	linked  map[engine.Count]int
-	counted map[engine.Count]int          // what guards count in the plan
-	open    map[object.ID][]engine.Change // units that nobody approved
-	marks   []store.UnitMark
-	first   map[string]bool // connectors in which no plan before this one made accounts
-	ended   []*engine.Hold  // holds that end with their objects
-	own     store.Marks     // marks that this plan set
+	*acceptance
+	t      *store.Tx
+	stale  []object.ID // objects to be decided again
+	mark   []object.ID // entries to be decided again
+	linked map[engine.Count]int
+	marks  []store.UnitMark
+	ended  []*engine.Hold // holds that end with their objects
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
-	c, err := a.t.Chunk(a.p.No, no)
+	c, err := a.t.Chunk(a.plan.No, no)
 	if err != nil {
 		return err
 	}
 	if c == nil {
-		return incomplete(a.p.No)
+		return incomplete(a.plan.No)
 	}
 	v := a.t.View(a.r.names())
 	if err := a.load(v, c.Units); err != nil {
 		return err
 	}
-	skip, err := a.overtaken(v, c.Units)
-	if err != nil {
+	if err := a.overtaken(v, c.Units, no); err != nil {
 		return err
 	}
 	for i := range c.Units {
 		u := &c.Units[i]
-		if skip[u.Object] {
-			a.leaveOut(u, no, i, store.UnitOvertaken)
-			a.mark = append(a.mark, engine.Moved(u.Changes)...) // who would found an object has none to be marked by
-			continue
-		}
-		if a.p.Trigger == onlyApproved && !approved(v, u) {
-			a.open[u.Object] = u.Changes
-			a.leaveOut(u, no, i, store.UnitHeld)
+		if a.waits[u.Object] {
+			a.leaveOut(u, no, i)
 			continue
 		}
 		w.At(no, i)
@@ -381,69 +382,16 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 }
 
 // leaveOut notes a unit that does not go with its plan; its object is decided
-// again.
-func (a *accepting) leaveOut(u *engine.Unit, chunk int64, place int, why store.UnitState) {
+// again, with the entries that would found it, as it may have none to be marked by.
+func (a *accepting) leaveOut(u *engine.Unit, chunk int64, place int) {
+	why := store.UnitOvertaken
+	if a.plan.Trigger == onlyApproved {
+		why = store.UnitHeld
+		a.open[u.Object] = u.Changes
+	}
 	a.stale = append(a.stale, u.Object)
+	a.mark = append(a.mark, engine.Moved(u.Changes)...)
 	a.marks = append(a.marks, store.UnitMark{Object: u.Object, Chunk: chunk, Place: place, State: why})
-}
-
-// onlyApproved marks plans of which only approved units are accepted.
-const onlyApproved = "approved"
-
-// approved reports that people approved every change of the unit.
-func approved(v *store.View, u *engine.Unit) bool {
-	ok := v.Approved(u.Object)
-	for i := range u.Changes {
-		if !ok[engine.ChangeHash(u.Object, &u.Changes[i])] {
-			return false
-		}
-	}
-	return true
-}
-
-// overtaken finds units whose basis moved since they were decided, or of which
-// somebody asked meanwhile that something be decided again, or that give a name
-// which somebody else got. While nobody else has written anything that deciding
-// reads, there are none.
-func (a *accepting) overtaken(v *store.View, units []engine.Unit) (map[object.ID]bool, error) {
-	gen, err := a.t.Generation()
-	if err != nil || gen == a.p.Generation {
-		return nil, err
-	}
-	var all []engine.Basis
-	var objs, entries []object.ID
-	var names []engine.Name
-	for i := range units {
-		u := &units[i]
-		all = append(all, u.Basis...)
-		objs = append(objs, u.Object)
-		entries = append(entries, engine.Moved(u.Changes)...)
-		names = append(names, a.namesOf(u)...)
-	}
-	moved, err := a.t.Moved(all)
-	if err != nil {
-		return nil, err
-	}
-	bad := map[engine.Basis]bool{}
-	for _, b := range moved {
-		bad[b] = true
-	}
-	marked, err := a.t.MarkedSince(a.p.Moment, objs, entries, a.own)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.Load(engine.Need{Names: names}); err != nil {
-		return nil, err
-	}
-	out := map[object.ID]bool{}
-	for i := range units {
-		u := &units[i]
-		out[u.Object] = marked[u.Object] ||
-			slices.ContainsFunc(u.Basis, func(b engine.Basis) bool { return bad[b] }) ||
-			slices.ContainsFunc(engine.Moved(u.Changes), func(id object.ID) bool { return marked[id] }) ||
-			slices.ContainsFunc(a.namesOf(u), func(n engine.Name) bool { owner, ok := v.Claimant(n); return ok && owner != u.Object })
-	}
-	return out, nil
 }
 
 // namesOf lists the unique names that a unit gives.
@@ -467,7 +415,7 @@ func (a *accepting) load(v *store.View, units []engine.Unit) error {
 	}
 	var births, others []engine.Unit
 	for _, u := range units {
-		if gen == a.p.Generation && a.p.Trigger != onlyApproved && plainBirth(&u) {
+		if gen == a.plan.Generation && plainBirth(&u) {
 			births = append(births, u)
 		} else {
 			others = append(others, u)
@@ -511,7 +459,7 @@ func plainBirth(u *engine.Unit) bool {
 
 // unit writes what one unit does.
 func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
-	fx, err := engine.Apply(v, u, engine.Stamp{Plan: a.p.No, At: a.p.Started})
+	fx, err := engine.Apply(v, u, engine.Stamp{Plan: a.plan.No, At: a.plan.Started})
 	if err != nil {
 		return err
 	}
@@ -572,7 +520,7 @@ func (a *accepting) close() error {
 	if err := a.t.Marking(a.own, func() error { return a.t.EndHolds(a.ended) }); err != nil {
 		return err
 	}
-	if err := a.t.MarkUnits(a.p.No, a.marks); err != nil {
+	if err := a.t.MarkUnits(a.plan.No, a.marks); err != nil {
 		return err
 	}
 	if err := a.t.SetWaiting(a.open); err != nil {
@@ -587,5 +535,5 @@ func (a *accepting) close() error {
 	if err != nil {
 		return err
 	}
-	return addCounts(a.t, a.p, a.counted, a.linked)
+	return addCounts(a.t, a.plan, a.counted(), a.linked)
 }

@@ -176,7 +176,7 @@ func (r *Runner) approve(t *store.Tx, list []picked, d Decision) error {
 			return err
 		}
 	}
-	if err := t.EndHolds(lifted); err != nil {
+	if err := t.LiftHolds(lifted); err != nil {
 		return err
 	}
 	return t.MarkObjects(ids)
@@ -307,7 +307,7 @@ func (r *Runner) holdsFor(list []picked, why string, d Decision) []*engine.Hold 
 		h := &engine.Hold{Target: t, Refused: p.change.After, Why: why, Cause: d.Because, By: d.By, At: r.now()}
 		switch p.change.Op {
 		case engine.Birth:
-			h.Refused, h.AtValue = space.Present, true
+			h.Refused = space.Present
 		case engine.Link:
 			h.Refused, h.AtValue = space.Present, true
 		default:
@@ -390,7 +390,7 @@ func (r *Runner) Lift(ctx context.Context, s Selection, d Decision) (int, error)
 		if err := r.approve(t, waits, d); err != nil {
 			return err
 		}
-		return t.EndHolds(list)
+		return t.LiftHolds(list)
 	})
 	return n, err
 }

@@ -115,9 +115,9 @@ type deciding struct {
 	entries     map[string]int64 // what became of entries and accounts, by MIM's names
 	hashes      []engine.Hash
 	done        int64
-	waited      map[object.ID]bool   // objects on the waiting list now
-	counted     map[engine.Count]int // what guards count in it
-	all         bool                 // everybody is decided
+	waited      map[object.ID]bool // objects on the waiting list now
+	tallies     []*engine.Tally    // what guards count in it
+	all         bool               // everybody is decided
 	heldObjects []object.ID
 	open        map[object.ID][]engine.Change // units that nobody approved
 	few         *few                          // of a small plan; nil: whoever moved, or everybody
@@ -155,7 +155,7 @@ func (d *deciding) decide(ctx context.Context) error {
 	if err := d.gather(ctx); err != nil {
 		return err
 	}
-	d.dec, d.counted = engine.Begin(d.set, d.trig), map[engine.Count]int{}
+	d.dec = engine.Begin(d.set, d.trig)
 	for {
 		tallies, err := d.round(ctx)
 		if err != nil {
@@ -166,11 +166,7 @@ func (d *deciding) decide(ctx context.Context) error {
 			d.rep.Guards = append(d.rep.Guards, tripped[i].String())
 		}
 		if !again {
-			for _, t := range tallies {
-				for c, n := range t.Counts() {
-					d.counted[c] += n
-				}
-			}
+			d.tallies = tallies
 			return d.finish(ctx)
 		}
 		err = d.r.store.People(ctx, func(t *store.Tx) error { return t.SetPlanState(d.plan.No, store.PlanDropped, 0) })
@@ -226,7 +222,7 @@ func (d *deciding) gather(ctx context.Context) error {
 		if d.trig.Objects, err = d.objects(t); err != nil {
 			return err
 		}
-		d.trig.Window, err = window(t, d.trig.Now)
+		d.trig.Window, err = Window(t, d.trig.Now)
 		return err
 	})
 }
@@ -243,7 +239,7 @@ func (d *deciding) gatherFew(t *store.Tx) (err error) {
 	d.trig.Objects = slices.Clone(d.few.objects)
 	slices.SortFunc(d.trig.Objects, object.ID.Compare)
 	d.trig.Objects = slices.Compact(d.trig.Objects)
-	d.trig.Window, err = window(t, d.trig.Now)
+	d.trig.Window, err = Window(t, d.trig.Now)
 	return err
 }
 
@@ -266,13 +262,25 @@ func (d *deciding) askAll(t *store.Tx) error {
 }
 
 // objects lists the objects to decide again: marked, due, waiting; in a full
-// run all.
-func (d *deciding) objects(t *store.Tx) ([]object.ID, error) {
-	var out []object.ID
+// run all, and those that wait to be born.
+func (d *deciding) objects(t *store.Tx) (out []object.ID, err error) {
 	if d.all {
 		d.trig.All[""] = true
-		return d.everybody(t)
+		out, err = d.everybody(t)
+	} else {
+		out, err = d.concerned(t)
 	}
+	for id := range d.waited {
+		out = append(out, id)
+	}
+	out = append(out, d.heldObjects...)
+	slices.SortFunc(out, object.ID.Compare)
+	return slices.Compact(out), err
+}
+
+// concerned lists the objects that are marked or due.
+func (d *deciding) concerned(t *store.Tx) ([]object.ID, error) {
+	var out []object.ID
 	for after := (object.ID{}); ; {
 		ids, err := t.DirtyObjects(after, 10_000)
 		if err != nil {
@@ -294,12 +302,7 @@ func (d *deciding) objects(t *store.Tx) ([]object.ID, error) {
 		}
 		out = append(out, ids...)
 	}
-	for id := range d.waited {
-		out = append(out, id)
-	}
-	out = append(out, d.heldObjects...)
-	slices.SortFunc(out, object.ID.Compare)
-	return slices.Compact(out), nil
+	return out, nil
 }
 
 // everybody lists all objects.
@@ -320,7 +323,6 @@ func (d *deciding) everybody(t *store.Tx) ([]object.ID, error) {
 			after = next
 		}
 	}
-	slices.SortFunc(out, object.ID.Compare)
 	return out, nil
 }
 
@@ -360,15 +362,8 @@ func (d *deciding) waiting(t *store.Tx) (map[object.ID]bool, error) {
 	}
 	for _, h := range holds {
 		d.heldObjects = append(d.heldObjects, h.Target.Object)
-		if h.Target.Kind != engine.EntryLink {
-			continue
-		}
-		id, err := t.EntryAt(h.Target.Connector, h.Target.Name, "")
-		if err != nil {
-			return nil, err
-		}
-		if !id.IsZero() {
-			entries[id] = true
+		if h.Target.Kind == engine.EntryLink {
+			entries[h.Target.Entry()] = true
 		}
 	}
 	return entries, nil
@@ -377,11 +372,11 @@ func (d *deciding) waiting(t *store.Tx) (map[object.ID]bool, error) {
 // addEntries adds entries to those that moved, and keeps the order of
 // connectors and anchors.
 func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
-	for _, id := range d.trig.Entries {
-		delete(more, id)
-	}
 	if d.all || len(more) == 0 {
 		return nil
+	}
+	for _, id := range d.trig.Entries {
+		more[id] = true
 	}
 	type at struct {
 		rank   int
@@ -392,23 +387,21 @@ func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
 	for i, c := range d.connectors() {
 		rank[c] = i
 	}
-	list := make([]at, 0, len(d.trig.Entries)+len(more))
-	for ids := range slices.Chunk(append(d.trig.Entries, slices.Collect(maps.Keys(more))...), 1000) {
+	list := make([]at, 0, len(more))
+	for ids := range slices.Chunk(slices.Collect(maps.Keys(more)), 1000) {
 		found, err := t.Entries(ids)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if e := found[id]; e != nil {
-				list = append(list, at{rank[e.Connector], e.Anchor, id})
-			}
+		for _, e := range found { // who is asked for by the anchor may be there by another id
+			list = append(list, at{rank[e.Connector], e.Anchor, e.ID})
 		}
 	}
 	slices.SortFunc(list, func(a, b at) int {
 		return cmp.Or(a.rank-b.rank, strings.Compare(a.anchor, b.anchor), a.id.Compare(b.id))
 	})
 	d.trig.Entries = d.trig.Entries[:0]
-	for _, x := range list {
+	for _, x := range slices.Compact(list) {
 		d.trig.Entries = append(d.trig.Entries, x.id)
 	}
 	return nil

@@ -183,7 +183,7 @@ func (r *Runner) JoinTo(ctx context.Context, entry, obj string, d Decision) erro
 			if err != nil {
 				return err
 			}
-			return r.joinHolds(t, e, []*engine.Hold{hold(x.id, space.Present)})
+			return t.WriteHolds([]*engine.Hold{hold(x.id, space.Present)})
 		}
 		list, err := t.Queued(1 << 20)
 		if err != nil {
@@ -197,15 +197,8 @@ func (r *Runner) JoinTo(ctx context.Context, entry, obj string, d Decision) erro
 				}
 			}
 		}
-		return r.joinHolds(t, e, holds)
+		return t.WriteHolds(holds)
 	})
-}
-
-func (r *Runner) joinHolds(t *store.Tx, e *space.Entry, holds []*engine.Hold) error {
-	if err := t.WriteHolds(holds); err != nil {
-		return err
-	}
-	return t.MarkEntries([]object.ID{e.ID})
 }
 
 // entry finds the entry that text names: connector/anchor, or connector:"dn".
@@ -238,6 +231,6 @@ func (r *Runner) Disconnect(ctx context.Context, entry string, d Decision) error
 		}
 		h := &engine.Hold{Target: engine.Target{Object: e.Link, Kind: engine.EntryLink, Connector: e.Connector, Name: e.Anchor},
 			Refused: space.Present, Standing: true, AtValue: true, Why: "disconnect", Cause: d.Because, By: d.By, At: r.now()}
-		return r.joinHolds(t, e, []*engine.Hold{h})
+		return t.WriteHolds([]*engine.Hold{h})
 	})
 }

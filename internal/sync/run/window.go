@@ -75,8 +75,8 @@ func parseCount(s string) engine.Count {
 	return c
 }
 
-// window is what guards have to know at the instant now.
-func window(t *store.Tx, now time.Time) (engine.Window, error) {
+// Window is what guards have to know at the instant now.
+func Window(t *store.Tx, now time.Time) (engine.Window, error) {
 	w := engine.Window{Accepted: map[engine.Count]int{}, Linked: map[engine.Count]int{}}
 	var k tallies
 	if err := setting(t, settingCounts, &k); err != nil {
