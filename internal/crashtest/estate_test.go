@@ -241,7 +241,7 @@ func tell(w io.Writer) func(string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if name != last {
-			fmt.Fprintln(w, name)
+			fmt.Fprintln(w, name) //nolint:errcheck // the parent reads or is gone
 		}
 		last = name
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"muster/internal/base/config"
 	"muster/internal/base/object"
@@ -137,7 +138,7 @@ func readJournal(path string) (notes []note, whole int64, err error) {
 
 // replay does again what was done.
 func (l *ledger) replay(ctx context.Context, notes []note) error {
-	inner := l.Connector.(exports) //nolint:forcetypeassert // the memory connector can do everything
+	inner := l.Connector.(exports) //nolint:forcetypeassert,errcheck // the memory connector can do everything
 	x, err := inner.OpenExport(ctx)
 	if err != nil {
 		return err
@@ -205,12 +206,12 @@ func (l *lookUp) Find(ctx context.Context, w connector.Whereabouts) (object.Reco
 	if err := l.write(note{Found: w.DN}); err != nil {
 		return object.Record{}, err
 	}
-	return l.Connector.(exports).Find(ctx, w) //nolint:forcetypeassert // the memory connector can do everything
+	return l.Connector.(exports).Find(ctx, w) //nolint:forcetypeassert,errcheck // the memory connector can do everything
 }
 
 // OpenExport begins a session.
 func (l *ledger) OpenExport(ctx context.Context) (connector.Export, error) {
-	x, err := l.Connector.(exports).OpenExport(ctx) //nolint:forcetypeassert // the memory connector can do everything
+	x, err := l.Connector.(exports).OpenExport(ctx) //nolint:forcetypeassert,errcheck // the memory connector can do everything
 	return &sending{Export: x, l: l}, err
 }
 
@@ -242,7 +243,7 @@ func (s *sending) one(ctx context.Context, c connector.Change) (connector.Outcom
 	hangs := func(at int) {
 		if v.calls == v.hang && v.calls%3 == at {
 			v.phase(unanswered)
-			select {} // nobody answers
+			time.Sleep(time.Hour) // nobody answers; a process in which nothing can go on would end by itself
 		}
 	}
 	hangs(0)

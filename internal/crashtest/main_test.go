@@ -120,7 +120,7 @@ func (f *fuse) point(where string) {
 		os.Exit(died)
 	}
 	if f.told != nil {
-		fmt.Fprintln(f.told, where)
+		fmt.Fprintln(f.told, where) //nolint:errcheck // the parent reads or is gone
 	}
 }
 

@@ -247,7 +247,7 @@ func (s *series) kill(night int, n int64, want, dir string) (where string, err e
 		if e := s.db.drop(p.DSN); err == nil {
 			err = e
 		}
-		os.RemoveAll(p.Dir)
+		os.RemoveAll(p.Dir) //nolint:errcheck // a folder of the test
 	}()
 	j := job{Place: p, Profile: "nightly", Day: night + 1, Die: n}
 	if where, err = j.do(); err != nil {

@@ -80,8 +80,8 @@ func readAll(t *testing.T, tx *Tx, body []byte) {
 	}
 	chunk(body)
 	chunk(s2.Encode(nil, body))
-	units.Open(1, 1, body[:min(len(body), 32)], body)              //nolint:errcheck // damaged or not, it comes back
-	tx.bare(&todo{key: 1, body: append([]byte{0, 1}, body...)})    //nolint:errcheck // damaged or not, it comes back
+	units.Open(1, 1, body[:min(len(body), 32)], body) //nolint:errcheck // damaged or not, it comes back
+	tx.bare(&todo{key: 1, body: append([]byte{0, 1}, body...)})
 	tx.changes(&todo{key: 1, body: append([]byte{0, 1}, body...)}) //nolint:errcheck // damaged or not, it comes back
 }
 

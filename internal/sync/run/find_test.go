@@ -24,9 +24,10 @@ func TestFindInPages(t *testing.T) {
 			for i := range 40 {
 				n := strconv.Itoa(i)
 				first, last := "Ann", fmt.Sprintf("Lee%02d", 39-i) // found by displayName and by accountName: alee…
-				if i%4 == 0 {
+				switch i % 4 {
+				case 0:
 					first = "Zoe" // by neither
-				} else if i%4 == 1 {
+				case 1:
 					first, last = "An", "N"+fmt.Sprintf("%02d", i) // accountName an…, displayName An N…
 				}
 				if i%4 != 0 {
