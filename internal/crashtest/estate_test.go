@@ -57,7 +57,6 @@ kind: ledger
 folder: "%[1]s"
 finds: %[2]t
 tree: true
-givesAnchors: true
 checkRefs: true
 gate: {fewer: 100, nulls: 100}
 exportBatch: %[3]d
@@ -188,19 +187,22 @@ func (p place) work(o store.Options, v *visitor, observe func(run.Event), n int,
 	return fn(s, run.New(s, cfg, run.Options{Now: now, By: "night", Secrets: secret.Fixed{}, Observe: observe, Batch: 100}))
 }
 
-// records tells what the directory of the place holds, without Muster.
-func (p place) records(emit func(object.Record) error) error {
+// ledger opens the directory of the place without Muster.
+func (p place) ledger() (*ledger, error) {
 	cfg, err := p.configure(idle)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c, err := openLedger(ctx, p.journal(), cfg.Tree.Section("connector", "dir"), idle)
+	return openLedger(ctx, p.journal(), cfg.Tree.Section("connector", "dir"), idle)
+}
+
+// records are what the directory of the place holds.
+func (p place) records() ([]object.Record, error) {
+	l, err := p.ledger()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer c.Close()
-	_, err = c.Connector.Import(ctx, connector.Scope{}, emit)
-	return err
+	return l.system.Read(), l.Close()
 }
 
 // carryOut does the job in this process.

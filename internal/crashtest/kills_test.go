@@ -55,6 +55,9 @@ func TestKilledByChance(t *testing.T) {
 	}
 }
 
+// fewestCalls is how many calls a day's changes lead to at least.
+const fewestCalls = 100
+
 // chance kills the same organisation's nights one after the other.
 type chance struct {
 	t     *testing.T
@@ -64,7 +67,6 @@ type chance struct {
 	day   int
 	met   map[string]int           // kills by phase
 	lasts map[string]time.Duration // how long each phase lasted when it was last passed
-	calls int                      // how many calls the last night made
 }
 
 func (c *chance) must(err error) {
@@ -94,8 +96,6 @@ func (c *chance) spend() {
 	if where != "" {
 		c.met[where]++
 	}
-	before, _, err := readJournal(c.place.journal())
-	c.must(err)
 	c.must(follow(c.place, c.day-1, []string{"careful"}))
 	if err := c.staff.check(c.place); err != nil {
 		c.t.Errorf("day %d, killed in phase %q: %v", c.day, where, err)
@@ -103,7 +103,10 @@ func (c *chance) spend() {
 	if err := nothingTwice(c.place.journal()); err != nil {
 		c.t.Errorf("day %d, killed in phase %q: %v", c.day, where, err)
 	}
-	c.calls = max(5, len(before)/4/c.day)
+	l, err := c.place.ledger()
+	c.must(err)
+	c.must(l.shorten(c.place.journal()))
+	c.must(l.Close())
 }
 
 // night runs the night in a process and kills it in the phase, or wherever it
@@ -117,7 +120,7 @@ func (c *chance) night(target string) (string, error) {
 	defer r.Close()
 	j := job{Place: c.place, Profile: "nightly", Day: c.day, Phases: true}
 	if target == unanswered {
-		j.Hang = 1 + c.rnd.IntN(max(1, c.calls))
+		j.Hang = 1 + c.rnd.IntN(fewestCalls)
 	}
 	p, said, err := j.start(w)
 	w.Close()
@@ -276,21 +279,21 @@ func (s *staff) files() files {
 func (s *staff) check(p place) error {
 	var wrong []string
 	people, teams, byDN, uids := map[string]object.Record{}, map[string]object.Record{}, map[string]object.Record{}, map[string]bool{}
-	err := p.records(func(r object.Record) error {
+	all, err := p.records()
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
 		byDN[r.DN] = r
 		if r.Type == "group" {
 			teams[r.Attrs.Get("cn").First().Text()] = r
-			return nil
+			continue
 		}
 		emp, uid := r.Attrs.Get("emp").First().Text(), r.Attrs.Get("uid").First().Text()
 		if _, twice := people[emp]; twice || uids[uid] {
 			wrong = append(wrong, r.DN+" is there twice")
 		}
 		people[emp], uids[uid] = r, true
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	emps := func(vs object.Values) (out []string) {
 		for _, v := range vs {

@@ -24,6 +24,8 @@ func nothingTwice(path string) error {
 	var last *call
 	for _, n := range notes {
 		switch {
+		case n.Holds != nil:
+			there[object.DNKey(n.Holds.DN)], password[object.DNKey(n.Holds.DN)] = true, n.Holds.Type == "user"
 		case n.Read:
 			clear(open)
 		case n.Found != "":
@@ -84,15 +86,15 @@ func (c *call) note(there, password map[string]bool) {
 
 // directory writes what the directory holds, an object a line.
 func (p place) directory() (string, error) {
+	all, err := p.records()
 	var out []string
-	err := p.records(func(r object.Record) error {
+	for _, r := range all {
 		line := []string{r.DN}
 		for _, a := range r.Attrs {
 			line = append(line, a.Name+"="+a.Values.String())
 		}
 		out = append(out, strings.Join(line, " | ")+"\n")
-		return nil
-	})
+	}
 	slices.Sort(out)
 	return strings.Join(out, ""), err
 }

@@ -54,9 +54,12 @@ type note struct {
 	// Did: the call above was carried out, or refused.
 	Did     bool   `json:"did,omitempty"`
 	Refused string `json:"refused,omitempty"`
-	// Read: somebody looked; "" for one object, else everything.
-	Found string `json:"found,omitempty"` // looked up
-	Read  bool   `json:"read,omitempty"`  // imported
+	Found   string `json:"found,omitempty"` // the object with the DN was looked up
+	Read    bool   `json:"read,omitempty"`  // everything was read
+	// Holds: the journal begins with this object, and Given anchors were given
+	// until then.
+	Holds *call `json:"holds,omitempty"`
+	Given int   `json:"given,omitempty"`
 }
 
 type call struct {
@@ -82,8 +85,10 @@ const unanswered = "sent-unanswered"
 // ledger is a connection to it.
 type ledger struct {
 	connector.Connector
-	file *os.File
-	v    *visitor
+	system *memory.System
+	given  int // anchors
+	file   *os.File
+	v      *visitor
 }
 
 // lookUp is a ledger in which objects can be looked up.
@@ -96,11 +101,12 @@ type exports interface {
 }
 
 func openLedger(ctx context.Context, path string, s *config.Section, v *visitor) (*ledger, error) {
-	inner, err := memory.Kind(&memory.Systems{}).Open(ctx, s, nil)
+	systems := &memory.Systems{}
+	inner, err := memory.Kind(systems).Open(ctx, s, nil)
 	if err != nil {
 		return nil, err
 	}
-	l := &ledger{Connector: inner, v: v}
+	l := &ledger{Connector: inner, system: systems.System(s.Name, nil), v: v}
 	notes, whole, err := readJournal(path)
 	if err != nil {
 		return nil, err
@@ -148,6 +154,11 @@ func (l *ledger) replay(ctx context.Context, notes []note) error {
 		if n.Call != nil {
 			last = n.Call
 		}
+		if n.Holds != nil {
+			if err := l.hold(n); err != nil {
+				return err
+			}
+		}
 		if !n.Did {
 			continue
 		}
@@ -165,6 +176,10 @@ func (l *ledger) replay(ctx context.Context, notes []note) error {
 // make makes a change. A rename sets the naming attribute too, as directories
 // do.
 func (l *ledger) make(ctx context.Context, x connector.Export, c connector.Change) (connector.Outcome, error) {
+	if c.Verb == connector.Add {
+		l.given++
+		c.Anchor = fmt.Sprintf("a%06d", l.given)
+	}
 	changes := []connector.Change{c}
 	if c.Verb == connector.Rename {
 		rdn, _ := object.SplitDN(c.NewDN)
@@ -177,6 +192,45 @@ func (l *ledger) make(ctx context.Context, x connector.Export, c connector.Chang
 		return connector.Outcome{}, err
 	}
 	return out[0], nil
+}
+
+// hold takes in an object that was there when the journal began.
+func (l *ledger) hold(n note) error {
+	c, err := n.Holds.change()
+	if err != nil {
+		return err
+	}
+	r := object.Record{Type: c.Type, Anchor: c.Anchor, DN: c.DN}
+	for _, m := range c.Mods {
+		r.Attrs.Put(m.Name, object.Set(m.Values...))
+	}
+	l.system.Put(r)
+	l.given = n.Given
+	return nil
+}
+
+// shorten begins the journal anew, with what there is.
+func (l *ledger) shorten(path string) error {
+	var b bytes.Buffer
+	for _, r := range l.system.Read() {
+		c := connector.Change{Type: r.Type, Anchor: r.Anchor, DN: r.DN}
+		for _, a := range r.Attrs {
+			c.Mods = append(c.Mods, connector.Mod{Name: a.Name, Values: a.Values})
+		}
+		line, err := json.Marshal(&note{Holds: asCall(c), Given: l.given})
+		if err != nil {
+			return err
+		}
+		b.Write(append(line, '\n'))
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
+}
+
+// Describe says that anchors are given.
+func (l *ledger) Describe(ctx context.Context) (connector.Description, error) {
+	d, err := l.Connector.Describe(ctx)
+	d.Traits.AnchorAssigned = true
+	return d, err
 }
 
 func (l *ledger) write(n note) error {
