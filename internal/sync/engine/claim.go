@@ -14,9 +14,9 @@ const maxCandidates = 10_000
 
 // Claim gives new unique names: first to objects that exist, in the order of
 // their ids, then to newborns, in the order of the entries that found them, as
-// people expect (CLAIM-5). A name is kept while
-// its wish is unchanged; only the winning contributor's wish is claimed; a name
-// that was ever given belongs to its object.
+// people expect (CLAIM-5). A name is kept while its wish is unchanged; only the
+// winning contributor's wish is claimed; a name that was ever given belongs to
+// its object.
 func (d *Decider) Claim(v View) error {
 	ids := d.claimants()
 	for part := range slices.Chunk(ids, chunk) {
