@@ -32,7 +32,7 @@ func TestPlanDoesNotDependOnBatchesOrWorkers(t *testing.T) {
 				plans++
 			}
 		}
-		for range steps() {
+		for range steps {
 			h.Step()
 		}
 	}

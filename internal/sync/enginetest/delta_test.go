@@ -308,7 +308,7 @@ func TestDeltaRunsLeaveNothing(t *testing.T) {
 	each(t, histories(100, 10_000), func(seed int, h *oracle.History) (string, int) {
 		d := &delta{seed: seed, m: newMarks(), rng: rand.New(rand.NewPCG(uint64(seed), 1))}
 		h.Watch = d.watch
-		for i := 0; i < steps() && d.wrong == ""; i++ {
+		for i := 0; i < steps && d.wrong == ""; i++ {
 			h.Step()
 		}
 		mu.Lock()

@@ -580,7 +580,7 @@ func throughStore(t *testing.T, fresh func(testing.TB) string, n int) {
 	for range 2 {
 		wg.Go(func() {
 			for seed := range seeds {
-				d, wrong, err := follow(fresh(t), seed, steps())
+				d, wrong, err := follow(fresh(t), seed, steps)
 				if err != nil {
 					wrong = "an error\n" + err.Error()
 				}

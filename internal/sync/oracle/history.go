@@ -87,31 +87,33 @@ func (h *History) Decide() *Plan {
 func (h *History) Step() {
 	sources := []string{HR, HR, HR, Badge, Groups, Portal}
 	switch n := h.rng.IntN(100); {
-	case n < 16:
+	case n < 12:
 		h.Row(pick(h.rng, sources...))
-	case n < 23:
+	case n < 17:
 		h.vanish(pick(h.rng, sources...))
-	case n < 45:
+	case n < 39:
 		for range 1 + h.rng.IntN(3) {
 			h.importing(pick(h.rng, HR, Badge, Groups, Portal, Directory, Directory, App))
 		}
-	case n < 65:
+	case n < 56:
 		h.run()
-	case n < 78:
+	case n < 69:
 		h.send(2 + h.rng.IntN(12))
-	case n < 82:
+	case n < 72:
 		h.W.Clock = h.W.Clock.Add(time.Duration(1+h.rng.IntN(8)) * time.Hour)
 		h.say("clock %s", h.W.Clock.Format(time.DateTime))
-	case n < 84:
+	case n < 74:
 		h.R = RandomRules(h.rng)
 		h.met("rule change")
 		h.say("rules change")
-	case n < 92:
+	case n < 83:
 		h.person()
-	case n < 96:
+	case n < 91:
 		h.swap()
-	case n < 98:
+	case n < 93:
 		h.waver()
+	case n < 98:
+		h.succeed()
 	default:
 		h.drift()
 	}
@@ -172,6 +174,51 @@ func (h *History) swap() {
 	}
 	h.Out.Rows[HR][rows[0]], h.Out.Rows[HR][rows[1]] = a, b
 	h.say("swap\n    %s\n    %s", describe(a), describe(b))
+	h.soon()
+}
+
+// soon imports what HR says and decides, most of the time: what was done
+// together is then decided together.
+func (h *History) soon() {
+	if chance(h.rng, 4) {
+		return
+	}
+	Begin(h.W, h.Out, HR)
+	Release(h.W, HR)
+	h.run()
+}
+
+// succeed lets a person leave HR, and another take over what others said of him;
+// sometimes he comes back.
+func (h *History) succeed() {
+	rows := slices.Sorted(maps.Keys(h.Out.Rows[HR]))
+	if len(rows) < 2 {
+		return
+	}
+	h.rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	old, next := h.Out.Rows[HR][rows[0]], h.Out.Rows[HR][rows[1]]
+	delete(h.Out.Rows[HR], rows[0])
+	h.say("succeed %s by %s", describe(old), describe(next))
+	for _, c := range []string{Badge, Groups, Portal} {
+		for _, a := range slices.Sorted(maps.Keys(h.Out.Rows[c])) {
+			row := h.Out.Rows[c][a]
+			if emp := row.Attrs.Get("emp"); len(emp) == 0 || !emp.Equal(old.Attrs.Get("emp")) {
+				continue
+			}
+			row.Attrs = row.Attrs.Clone()
+			row.Attrs.Put("emp", next.Attrs.Get("emp"))
+			h.Out.Rows[c][a] = row
+			h.say("  %s %s", c, describe(row))
+		}
+		Begin(h.W, h.Out, c)
+		Release(h.W, c)
+	}
+	h.soon()
+	if chance(h.rng, 2) {
+		h.Out.Rows[HR][rows[0]] = old
+		h.say("back %s", describe(old))
+		h.soon()
+	}
 }
 
 func (h *History) vanish(connector string) {
@@ -213,7 +260,7 @@ func (h *History) run() {
 	}
 	h.last = Accept(h.W, p, choose)
 	h.say("run\n%s", indent(Text(h.last)))
-	if len(p.Queue) > 0 && chance(h.rng, 3) {
+	if len(p.Queue) > 0 {
 		h.decideJoin()
 	}
 }

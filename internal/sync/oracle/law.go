@@ -49,7 +49,7 @@ func again(c *Case) string {
 	first := Decide(w, c.R)
 	Accept(w, first, nil)
 	p := Decide(w, c.R)
-	if p.Text() == "" && len(p.NewHolds) == 0 {
+	if p.Text() == "" && len(p.NewHolds) == 0 || len(first.d.faulty) > 0 { // whoever could not be decided is tried again
 		return ""
 	}
 	return fmt.Sprintf("first\n%sagain, with %d new holds\n%s", first.Text(), len(p.NewHolds), p.Text())
@@ -112,7 +112,7 @@ func isolation(c *Case) string {
 	var text strings.Builder
 	for _, o := range part.d.everybody() {
 		if o != a && !whole.d.exchange(a, o) {
-			text.WriteString(Diff(unrelated(whole.Units[o], a), unrelated(part.Units[o], a)))
+			text.WriteString(Diff(whole.d.unrelated(whole.Units[o], a), whole.d.unrelated(part.Units[o], a)))
 		}
 	}
 	if text.Len() == 0 {
@@ -128,8 +128,12 @@ func (d *decision) exchange(a, b object.ID) bool {
 	})
 }
 
-func unrelated(cs []Change, to object.ID) string {
-	return Text(slices.DeleteFunc(slices.Clone(cs), func(c Change) bool { return c.Target == to || c.Name == "boss" }))
+// unrelated leaves out what leads to the object, or to one that exchanges an
+// entry with it.
+func (d *decision) unrelated(cs []Change, to object.ID) string {
+	return Text(slices.DeleteFunc(slices.Clone(cs), func(c Change) bool {
+		return c.Target == to || c.Name == "boss" || c.Target != object.ID{} && d.exchange(to, c.Target)
+	}))
 }
 
 func heldChange(c *Case) string {

@@ -165,7 +165,6 @@ func (h *History) decideJoin() {
 		e, o := h.W.Entries[q.Entry], pick(h.rng, q.Candidates...)
 		if !q.Taken && h.W.Objects[o] != nil {
 			h.place(&Hold{Target: linkTarget(e, o), AtValue: true, Instead: space.Present, Why: "join"})
-			return
 		}
 	}
 }

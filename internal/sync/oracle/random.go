@@ -80,7 +80,7 @@ func groupType() Type {
 }
 
 func joinBy(r *rand.Rand, name string) []Join {
-	return []Join{{Keys: []Key{{name, attr(name)}}, Next: chance(r, 3)}}
+	return []Join{{Keys: []Key{{name, attr(name)}}, Next: chance(r, 5)}}
 }
 
 func personIn(r *rand.Rand) []Inbound {
