@@ -164,6 +164,9 @@ func (w *worker) reaches(h *hub, vd *Verdict) bool {
 	if h.stored == nil || w.trigAll() {
 		return false
 	}
+	if len(vd.Faults) > 0 { // others see what it would be
+		return w.set.anyRefs || len(w.set.through) > 0
+	}
 	look := func(cs []Change) bool {
 		for i := range cs {
 			switch c := &cs[i]; c.Op {

@@ -73,8 +73,13 @@ func write(w *oracle.World, set *rules.Set, fx *engine.Effect) {
 	for _, h := range fx.Holds {
 		delete(w.Holds, oracleTarget(h.Target))
 	}
-	if !fx.Ended.IsZero() {
+	if !fx.Ended.IsZero() { // a link to who is no more is none, as in the store
 		delete(w.Objects, fx.Ended)
+		for _, e := range w.Entries {
+			if e.Link == fx.Ended {
+				e.Link = object.ID{}
+			}
+		}
 	}
 	if o := fx.Object; o != nil {
 		w.Objects[o.ID] = o

@@ -304,7 +304,12 @@ func (d *stored) left(want decided, plan int64) (string, error) {
 		for _, m := range marks {
 			open[m.Object] = true
 		}
+		failed := map[object.ID]bool{} // left as they are, with what they left before
 		for _, v := range want.verdicts {
+			if len(v.Faults) > 0 {
+				failed[v.Object], open[v.Object] = true, true
+				continue
+			}
 			cs := v.Waiting
 			if v.Unit != nil && open[v.Object] {
 				cs = append(slices.Clone(cs), v.Unit.Changes...)
@@ -324,7 +329,9 @@ func (d *stored) left(want decided, plan int64) (string, error) {
 			return err
 		}
 		for _, x := range list {
-			waits[1] += oracle.Text(oracleChanges(x.Object, x.Changes))
+			if !failed[x.Object] {
+				waits[1] += oracle.Text(oracleChanges(x.Object, x.Changes))
+			}
 		}
 		for _, q := range want.queued {
 			queue[0] += fmt.Sprintln(q.Entry, q.Rule, q.Candidates, q.Taken)
