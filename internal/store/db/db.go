@@ -173,7 +173,7 @@ func (d *DB) Write(ctx context.Context, lane Lane, fn func(*Tx) error) error {
 }
 
 // transact runs fn between begin and commit.
-func (d *DB) transact(ctx context.Context, s session, write bool, lane Lane, fn func(*Tx) error) (err error) {
+func (d *DB) transact(ctx context.Context, s session, write bool, lane Lane, fn func(*Tx) error) error {
 	t := &Tx{ctx: ctx, db: d, s: s, write: write, lane: lane}
 	for _, q := range d.engine.begin(write) {
 		if _, err := t.Exec(q); err != nil {
@@ -185,14 +185,24 @@ func (d *DB) transact(ctx context.Context, s session, write bool, lane Lane, fn 
 		timer := time.AfterFunc(turn, func() { t.long.Store(true) })
 		defer timer.Stop()
 	}
+	return t.complete(fn, "COMMIT", "ROLLBACK", func(err, _ error) error {
+		s.close() // the database rolls back for us
+		return err
+	})
+}
+
+// complete runs fn and ends what was begun before: by the statement keep, or by
+// back if something fails. stuck is told why back was needed when that fails
+// too, and returns what the caller hears.
+func (t *Tx) complete(fn func(*Tx) error, keep, back string, stuck func(err, back error) error) (err error) {
 	done := false
 	defer func() {
 		if done {
 			return
 		}
-		t.ctx = context.WithoutCancel(ctx)
-		if _, rerr := t.Exec("ROLLBACK"); rerr != nil {
-			s.close() // the database rolls back for us
+		t.ctx = context.WithoutCancel(t.ctx)
+		if _, rerr := t.Exec(back); rerr != nil {
+			err = stuck(err, rerr)
 		}
 		if t.onRollback != nil {
 			t.onRollback()
@@ -206,8 +216,8 @@ func (d *DB) transact(ctx context.Context, s session, write bool, lane Lane, fn 
 			return err
 		}
 	}
-	if _, err := t.Exec("COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if _, err := t.Exec(keep); err != nil {
+		return fmt.Errorf("%s: %w", strings.ToLower(keep), err)
 	}
 	done = true
 	if t.afterCommit != nil {

@@ -23,7 +23,7 @@ func (d *DB) within(s session) *DB {
 
 // part runs fn as a part of the outer transaction. What a part wrote goes if fn
 // fails.
-func (d *DB) part(ctx context.Context, write bool, fn func(*Tx) error) (err error) {
+func (d *DB) part(ctx context.Context, write bool, fn func(*Tx) error) error {
 	select {
 	case d.outer.turn <- struct{}{}:
 		defer func() { <-d.outer.turn }()
@@ -37,33 +37,7 @@ func (d *DB) part(ctx context.Context, write bool, fn func(*Tx) error) (err erro
 	if _, err := t.Exec("SAVEPOINT part"); err != nil {
 		return err
 	}
-	done := false
-	defer func() {
-		if done {
-			return
-		}
-		t.ctx = context.WithoutCancel(ctx)
-		if _, rerr := t.Exec("ROLLBACK TO SAVEPOINT part"); rerr != nil {
-			err = fmt.Errorf("%w (and what was begun cannot be taken back: %w)", err, rerr)
-		}
-		if t.onRollback != nil {
-			t.onRollback()
-		}
-	}()
-	if err := fn(t); err != nil {
-		return err
-	}
-	if t.onCommit != nil {
-		if err := t.onCommit(); err != nil {
-			return err
-		}
-	}
-	if _, err := t.Exec("RELEASE SAVEPOINT part"); err != nil {
-		return err
-	}
-	done = true
-	if t.afterCommit != nil {
-		t.afterCommit()
-	}
-	return nil
+	return t.complete(fn, "RELEASE SAVEPOINT part", "ROLLBACK TO SAVEPOINT part", func(err, back error) error {
+		return fmt.Errorf("%w (and what was begun cannot be taken back: %w)", err, back)
+	})
 }
