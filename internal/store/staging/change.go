@@ -3,7 +3,6 @@ package staging
 import (
 	"slices"
 
-	"muster/internal/base/object"
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
 )
@@ -19,12 +18,10 @@ type change struct {
 
 // mod is one attribute of a merge.
 type mod struct {
-	op     ModOp
-	name   string
-	attr   uint32
-	values object.Values
-	edges  []layout.Edge // for references
-	ref    bool
+	Mod
+	attr  uint32
+	edges []layout.Edge // for references
+	ref   bool
 }
 
 // writeChanged compares changed records with what is there and stages the
@@ -147,7 +144,7 @@ func (c *change) after(prev *layout.Staged) {
 func wantsAll(list []*change) map[int64]bool {
 	out := map[int64]bool{}
 	for _, c := range list {
-		out[c.Row.Key] = c.Whole() && (c.mods == nil || slices.ContainsFunc(c.mods, func(x mod) bool { return x.ref && x.op == ReplaceValues }))
+		out[c.Row.Key] = c.Whole() && (c.mods == nil || slices.ContainsFunc(c.mods, func(x mod) bool { return x.ref && x.Op == ReplaceValues }))
 	}
 	return out
 }

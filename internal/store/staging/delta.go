@@ -36,6 +36,19 @@ type Mod struct {
 	Values object.Values
 }
 
+// Over returns what the attribute has after the change, when it had the values.
+func (m *Mod) Over(had object.Values) object.Values {
+	vs := slices.Clone(m.Values)
+	switch m.Op {
+	case AddValues:
+		vs = slices.Concat(had, m.Values)
+	case DropValues:
+		vs = slices.DeleteFunc(slices.Clone(had), m.Values.Has)
+	case ReplaceValues:
+	}
+	return object.Set(vs...)
+}
+
 // Delta is one change that a system tells.
 type Delta struct {
 	Op     DeltaOp
@@ -245,7 +258,7 @@ func (m *Import) take(d *Delta) error {
 }
 
 func (m *Import) mod(key int64, ti *typeInfo, ai *attrInfo, x Mod) mod {
-	out := mod{op: x.Op, name: x.Name, attr: ai.sym, values: x.Values}
+	out := mod{Mod: x, attr: ai.sym}
 	def, _ := ti.typ.Attribute(x.Name)
 	out.ref = def.Kind == object.Ref || len(x.Values) > 0 && x.Values[0].Kind() == object.Ref
 	if out.ref {
@@ -292,16 +305,7 @@ func (c *change) merge(t *layout.Tx, was *layout.Row, edges []layout.Edge) error
 			c.mergeEdges(x, edges)
 			continue
 		}
-		vs := slices.Clone(a.Get(x.name))
-		switch x.op {
-		case ReplaceValues:
-			vs = slices.Clone(x.values)
-		case AddValues:
-			vs = append(vs, x.values...)
-		case DropValues:
-			vs = slices.DeleteFunc(vs, x.values.Has)
-		}
-		a.Put(x.name, object.Set(vs...))
+		a.Put(x.Name, x.Over(a.Get(x.Name)))
 	}
 	body, err := t.AppendBag(nil, a)
 	w.Image = string(body)
@@ -309,7 +313,7 @@ func (c *change) merge(t *layout.Tx, was *layout.Row, edges []layout.Edge) error
 }
 
 func (c *change) mergeEdges(x mod, edges []layout.Edge) {
-	switch x.op {
+	switch x.Op {
 	case AddValues:
 		c.Adds = append(c.Adds, x.edges...)
 	case DropValues:

@@ -238,33 +238,14 @@ func (m *Import) writeStubs() error {
 
 // writeMissing stages that what was shown before was not shown now.
 func (m *Import) writeMissing() error {
-	var gone []*change
-	send := func(least int) error {
-		if len(gone) < max(least, 1) {
-			return nil
+	gone := m.cells.which(func(hash uint64, state uint8) bool { return hash != 0 && state&(cellSeen|cellNew) == 0 })
+	return m.inBulk(gone, 5000, func(t *layout.Tx, places []uint32) error {
+		list := make([]*change, len(places))
+		for i, at := range places {
+			list[i] = &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}}
 		}
-		err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.writeChanged(t, gone) })
-		gone = gone[:0]
-		return err
-	}
-	for half := range m.cells.pages {
-		for no, p := range m.cells.pages[half] {
-			if p == nil {
-				continue
-			}
-			for i := range p.hash {
-				if p.hash[i] == 0 || p.state[i]&(cellSeen|cellNew) != 0 {
-					continue
-				}
-				at := placeAt(half, no, i)
-				gone = append(gone, &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}})
-				if err := send(5000); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return send(1)
+		return m.writeChanged(t, list)
+	})
 }
 
 // writeIndex writes ids and hashes of the new entries: in order, at once.

@@ -2,6 +2,7 @@ package staging
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 	"slices"
 
@@ -90,9 +91,13 @@ type cellPage struct {
 	state [4096]uint8
 }
 
+// split returns the page of a place and its cell there.
+func split(at uint32) (half uint32, no int, i uint32) {
+	return at >> 31, int(at&^layout.Made) >> 12, at & 4095
+}
+
 func (c *cells) page(at uint32) *cellPage {
-	half := at >> 31
-	no := int(at&^layout.Made) >> 12
+	half, no, _ := split(at)
 	for len(c.pages[half]) <= no {
 		c.pages[half] = append(c.pages[half], nil)
 	}
@@ -104,8 +109,20 @@ func (c *cells) page(at uint32) *cellPage {
 	return p
 }
 
-// placeAt returns the place of the i-th cell of a page.
-func placeAt(half, no, i int) uint32 { return uint32(half)<<31 | uint32(no)<<12 | uint32(i) }
+// which gives the places of which hash and state are as asked, in order.
+func (c *cells) which(asked func(hash uint64, state uint8) bool) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for half := range c.pages {
+			for no, p := range c.pages[half] {
+				for i := 0; p != nil && i < len(p.state); i++ {
+					if asked(p.hash[i], p.state[i]) && !yield(uint32(half)<<31|uint32(no)<<12|uint32(i)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
 
 func (c *cells) hash(at uint32) *uint64 { return &c.page(at).hash[at&4095] }
 func (c *cells) state(at uint32) *uint8 { return &c.page(at).state[at&4095] }

@@ -1,9 +1,6 @@
 package staging
 
-import (
-	"muster/internal/store/layout"
-	"muster/internal/sync/space"
-)
+import "muster/internal/sync/space"
 
 // known is what was there when a full import began, and which of it was told to
 // be the same. It is read and written beside Put, which touches other entries.
@@ -41,7 +38,7 @@ func (m *Import) Same(typ, anchor string, print uint64, attrs []string, has []bo
 	if at == 0 {
 		return false
 	}
-	half, no, i := at>>31, int(at&^layout.Made)>>12, at&4095
+	half, no, i := split(at)
 	if no >= len(k.cells.pages[half]) || k.cells.pages[half][no] == nil || k.cells.pages[half][no].hash[i] != printOf(print) {
 		return false
 	}
@@ -65,8 +62,8 @@ func (m *Import) Same(typ, anchor string, print uint64, attrs []string, has []bo
 
 // isSame reports that the entry was told to be the same.
 func (k *known) isSame(at uint32) bool {
-	half, no := at>>31, int(at&^layout.Made)>>12
-	return no < len(k.same[half]) && k.same[half][no] != nil && k.same[half][no][at&4095]
+	half, no, i := split(at)
+	return no < len(k.same[half]) && k.same[half][no] != nil && k.same[half][no][i]
 }
 
 // takeSame adds what was told to be the same to what was told whole.

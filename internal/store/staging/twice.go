@@ -1,6 +1,8 @@
 package staging
 
 import (
+	"iter"
+
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
 	"muster/internal/sync/space"
@@ -34,29 +36,25 @@ func (m *Import) takeBack() error {
 	if !m.twice {
 		return nil
 	}
-	var places []uint32
-	some := func(least int) error {
-		if len(places) < max(least, 1) {
-			return nil
+	return m.inBulk(m.cells.which(func(_ uint64, state uint8) bool { return state&cellTwice != 0 }), 2000, m.takeBackSome)
+}
+
+// inBulk calls fn with some places at a time, each time in a transaction.
+func (m *Import) inBulk(places iter.Seq[uint32], atOnce int, fn func(*layout.Tx, []uint32) error) error {
+	var some []uint32
+	for at := range places {
+		if some = append(some, at); len(some) < atOnce {
+			continue
 		}
-		err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.takeBackSome(t, places) })
-		places = places[:0]
-		return err
-	}
-	for half := range m.cells.pages {
-		for no, p := range m.cells.pages[half] {
-			for i := 0; p != nil && i < len(p.state); i++ {
-				if p.state[i]&cellTwice == 0 {
-					continue
-				}
-				places = append(places, placeAt(half, no, i))
-				if err := some(2000); err != nil {
-					return err
-				}
-			}
+		if err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return fn(t, some) }); err != nil {
+			return err
 		}
+		some = some[:0]
 	}
-	return some(1)
+	if len(some) == 0 {
+		return nil
+	}
+	return m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return fn(t, some) })
 }
 
 func (m *Import) takeBackSome(t *layout.Tx, places []uint32) error {

@@ -124,13 +124,9 @@ func plansOf(ctx context.Context, in *store.Store, numbers ...int64) (map[int64]
 				return err
 			}
 			k := keptPlan{plan: p}
-			for n := int64(0); ; n++ {
-				c, err := t.Chunk(no, n)
+			for c, err := range chunksOf(t, no, 0) {
 				if err != nil {
 					return err
-				}
-				if c == nil {
-					break
 				}
 				k.chunks = append(k.chunks, c)
 			}
@@ -311,17 +307,9 @@ func (ed *editing) say(t *store.Tx) error {
 		ed.tell = append(ed.tell, staging.Delta{Op: staging.Merge, Record: rec, Mods: mods})
 		return nil
 	}
-	for _, m := range mods {
-		vs := slices.Clone(rec.Attrs.Get(m.Name))
-		switch m.Op {
-		case staging.ReplaceValues:
-			vs = m.Values
-		case staging.AddValues:
-			vs = append(vs, m.Values...)
-		case staging.DropValues:
-			vs = slices.DeleteFunc(vs, m.Values.Has)
-		}
-		rec.Attrs.Put(m.Name, object.Set(vs...))
+	for i := range mods {
+		m := &mods[i]
+		rec.Attrs.Put(m.Name, m.Over(rec.Attrs.Get(m.Name)))
 	}
 	ed.tell = append(ed.tell, staging.Delta{Op: staging.PutWhole, Record: rec})
 	return nil

@@ -89,10 +89,9 @@ func (r *Runner) pickPlan(t *store.Tx, s Selection, only object.ID) ([]picked, e
 		return nil, err
 	}
 	var out []picked
-	for no := int64(0); ; no++ {
-		c, err := t.Chunk(p.No, no)
-		if err != nil || c == nil {
-			return out, err
+	for c, err := range chunksOf(t, p.No, 0) {
+		if err != nil {
+			return nil, err
 		}
 		for i := range c.Units {
 			u := &c.Units[i]
@@ -107,6 +106,7 @@ func (r *Runner) pickPlan(t *store.Tx, s Selection, only object.ID) ([]picked, e
 			}
 		}
 	}
+	return out, nil
 }
 
 // matches reports that the selection's target and cause fit the change.

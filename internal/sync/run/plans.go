@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -118,6 +119,18 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 		return nil
 	})
 	return out, err
+}
+
+// chunksOf reads a plan from a chunk on.
+func chunksOf(t *store.Tx, plan, from int64) iter.Seq2[*units.Chunk, error] {
+	return func(yield func(*units.Chunk, error) bool) {
+		for no := from; ; no++ {
+			c, err := t.Chunk(plan, no)
+			if err == nil && c == nil || !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // notAccepted lists the objects whose units did not go with the plan: nobody

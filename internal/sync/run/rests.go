@@ -2,12 +2,10 @@ package run
 
 import (
 	"context"
-	"iter"
 	"slices"
 
 	"muster/internal/base/object"
 	"muster/internal/store"
-	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 )
 
@@ -58,7 +56,7 @@ func (a *acceptance) begin(ctx context.Context) error {
 		for _, m := range marks {
 			wait = append(wait, m.Object)
 		}
-		for c, err := range a.chunks(t, a.next) {
+		for c, err := range chunksOf(t, a.plan.No, a.next) {
 			if err != nil {
 				return err
 			}
@@ -71,18 +69,6 @@ func (a *acceptance) begin(ctx context.Context) error {
 		_, err = a.wait(t, wait)
 		return err
 	})
-}
-
-// chunks reads the plan from a chunk on.
-func (a *acceptance) chunks(t *store.Tx, from int64) iter.Seq2[*units.Chunk, error] {
-	return func(yield func(*units.Chunk, error) bool) {
-		for no := from; ; no++ {
-			c, err := t.Chunk(a.plan.No, no)
-			if err == nil && c == nil || !yield(c, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // unapproved lists the objects of units of which people did not approve every
@@ -130,7 +116,7 @@ func (a *acceptance) learnRests(t *store.Tx) (err error) {
 	}
 	a.at = map[object.ID]int64{}
 	a.rests = engine.RestsOf(func(yield func(*engine.Unit) bool) {
-		for c, wrong := range a.chunks(t, 0) {
+		for c, wrong := range chunksOf(t, a.plan.No, 0) {
 			if wrong != nil {
 				err = wrong
 				return

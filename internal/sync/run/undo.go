@@ -36,15 +36,15 @@ func (r *Runner) Undo(ctx context.Context, no int64, d Decision) (*UndoInfo, err
 			info.Rules = earlier
 			return r.undoRules(t, p, earlier, d)
 		}
-		for c := int64(0); ; c++ {
-			chunk, err := t.Chunk(p.No, c)
-			if err != nil || chunk == nil {
+		for c, err := range chunksOf(t, p.No, 0) {
+			if err != nil {
 				return err
 			}
-			if err := r.undoChunk(t, p, chunk, d, info); err != nil {
+			if err := r.undoChunk(t, p, c, d, info); err != nil {
 				return err
 			}
 		}
+		return nil
 	})
 	return info, err
 }

@@ -9,7 +9,6 @@ import (
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
-	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/rules"
@@ -315,15 +314,15 @@ func unborn(t *store.Tx, id object.ID, founder string) (ref, bool) {
 // planned reports that the last plan has a unit for the object.
 func planned(t *store.Tx, id object.ID) bool {
 	p, err := planOf(t, 0)
-	for no := int64(0); err == nil; no++ {
-		var c *units.Chunk
-		if c, err = t.Chunk(p.No, no); c == nil {
+	if err != nil {
+		return false
+	}
+	for c, err := range chunksOf(t, p.No, 0) {
+		if err != nil {
 			return false
 		}
-		for i := range c.Units {
-			if c.Units[i].Object == id {
-				return true
-			}
+		if slices.ContainsFunc(c.Units, func(u engine.Unit) bool { return u.Object == id }) {
+			return true
 		}
 	}
 	return false
