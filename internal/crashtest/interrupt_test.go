@@ -237,6 +237,17 @@ func (r *running) interrupt(t *testing.T) {
 	t.Fatalf("Ctrl-C was not noticed: %s", r.errs.text())
 }
 
+// interrupted starts the program and presses Ctrl-C while it waits for the
+// answer to such a request, with skip of them before it.
+func (p *program) interrupted(d *directory, request string, skip int, args ...string) *running {
+	p.t.Helper()
+	d.hold(request, skip)
+	r := p.start(args...)
+	d.await(p.t)
+	r.interrupt(p.t)
+	return r
+}
+
 // end waits for the program and returns its exit code.
 func (r *running) end(t *testing.T) int {
 	t.Helper()
@@ -287,10 +298,7 @@ func TestCtrlC(t *testing.T) {
 		t.Parallel()
 		d := startDirectory(t)
 		p := newProgram(t, d.URL())
-		d.hold("add", 34)
-		r := p.start("run", "nightly")
-		d.await(t)
-		r.interrupt(t)
+		r := p.interrupted(d, "add", 34, "run", "nightly")
 		close(d.free)
 		p.stopped(r)
 		p.finished(d)
@@ -300,10 +308,7 @@ func TestCtrlC(t *testing.T) {
 		d := startDirectory(t)
 		p := newProgram(t, d.URL())
 		p.run("run", "nightly")
-		d.hold("search", 0)
-		r := p.start("import", "dir", "--full")
-		d.await(t)
-		r.interrupt(t)
+		r := p.interrupted(d, "search", 0, "import", "dir", "--full")
 		close(d.free)
 		p.stopped(r)
 		p.finished(d)
@@ -312,10 +317,7 @@ func TestCtrlC(t *testing.T) {
 		t.Parallel()
 		d := startDirectory(t)
 		p := newProgram(t, d.URL())
-		d.hold("add", 34)
-		r := p.start("run", "nightly")
-		d.await(t)
-		r.interrupt(t)
+		r := p.interrupted(d, "add", 34, "run", "nightly")
 		if err := r.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}

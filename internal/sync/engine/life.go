@@ -120,7 +120,7 @@ func (s *lives) touchedFrom(n int) []object.ID {
 	return out
 }
 
-// add makes the object part of the plan.
+// take makes the object part of the plan.
 func (s *lives) take(id object.ID) *life {
 	no := s.number(id)
 	x := s.lifeAt(no)

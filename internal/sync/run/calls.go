@@ -226,10 +226,9 @@ func (s *System) rename(e *space.Entry) *Call {
 // or a reference.
 func isValue(p *space.Pending) bool { return p.Name[0] != '@' && p.Target.IsZero() }
 
-// rdnValues are the values that the first component of a name gives its object, by
-// attribute. A rename
-// sets them itself, and a directory refuses to have them set beside it (RFC
-// 4511 §4.6, §4.9).
+// rdnValues are the values that the first component of a name gives its object,
+// by attribute. A rename sets them itself, and a directory refuses to have them
+// set beside it (RFC 4511 §4.6, §4.9).
 type rdnValues map[string]string
 
 // renamedTo returns what the rename that is to be sent will set.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"muster/internal/base/object"
-	"muster/internal/store/storetest"
 	"muster/internal/sync/run"
 )
 
@@ -73,9 +72,7 @@ const staff = 2000
 // TestEditsBesideASynchronization lets people edit while everybody is decided
 // and accepted, at every moment of it, and looks whether both came out whole.
 func TestEditsBesideASynchronization(t *testing.T) {
-	for name, fresh := range map[string]func(testing.TB) string{"SQLite": storetest.SQLite, "PostgreSQL": storetest.Postgres} {
-		t.Run(name, func(t *testing.T) { editBeside(t, fresh(t)) })
-	}
+	onBoth(t, editBeside)
 }
 
 func editBeside(t *testing.T, dsn string) {

@@ -92,6 +92,13 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 func newBench(t *testing.T) *bench { return benchOf(t, estate, storetest.SQLite(t)) }
 
+// onBoth runs a test on an empty store of each database.
+func onBoth(t *testing.T, fn func(t *testing.T, dsn string)) {
+	for name, fresh := range map[string]func(testing.TB) string{"SQLite": storetest.SQLite, "PostgreSQL": storetest.Postgres} {
+		t.Run(name, func(t *testing.T) { fn(t, fresh(t)) })
+	}
+}
+
 func benchOf(t *testing.T, estate, dsn string) *bench {
 	t.Helper()
 	b := &bench{t: t, sys: &memory.Systems{}, now: time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)}
