@@ -13,7 +13,7 @@ import (
 // names. It is never hashed across stores.
 
 // ErrDamaged says that a row cannot be read.
-var ErrDamaged = errors.New("a stored row is damaged; run `muster store verify`")
+var ErrDamaged = errors.New("a stored row is damaged; restore the store from a backup")
 
 // many marks an attribute with other than one value.
 const many = 0x80

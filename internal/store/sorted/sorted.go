@@ -29,7 +29,7 @@ const (
 )
 
 // ErrDamaged says that a chunk is not what was written.
-var ErrDamaged = errors.New("an index chunk is damaged; run `muster store verify`")
+var ErrDamaged = errors.New("an index chunk is damaged; restore the store from a backup")
 
 // run is one sorted sequence of chunks.
 type run struct {

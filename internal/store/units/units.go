@@ -23,7 +23,7 @@ const InChunk = 256
 // blockUnits is how many units are compressed together.
 const blockUnits = 4
 
-var errDamaged = errors.New("a stored unit is damaged; run `muster store verify`")
+var errDamaged = errors.New("a stored unit is damaged; restore the store from a backup")
 
 // Encoded is a unit as a plan holds it.
 type Encoded struct {
