@@ -456,6 +456,10 @@ func (l *linker) together() error {
 		}
 		for _, h := range hs {
 			if e, o := l.v.Entry(h.Target.Entry()), h.Target.Object; e != nil && h.isOn(e) && l.mayConnect(e, o) {
+				// The hold names an account that we made by its anchor, not by the id it has.
+				if err := l.v.Load(Need{Entries: []object.ID{e.ID}}); err != nil {
+					return err
+				}
 				if err := l.loadTouched([]object.ID{o}); err != nil {
 					return err
 				}
