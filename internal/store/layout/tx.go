@@ -122,13 +122,13 @@ type Counter int64
 
 // The counters. The numbers are stored.
 const (
-	Tick       Counter = 1 // imports and marks: later is larger
+	Tick       Counter = 1 // imports and marks: later is larger; imports have it in their rows
 	PlanNo     Counter = 2
 	ObjectKey  Counter = 3
 	HoldID     Counter = 4
 	RunNo      Counter = 5
 	SentNo     Counter = 6
-	generation Counter = 7 // moves when what deciding reads changes, other than by accepting the plan itself
+	generation Counter = 7 // moves when what deciding reads changes, other than by accepting the plan itself or by a release
 	symbolID   Counter = 8
 	EntryRows  Counter = 9  // rows in entry, about
 	entryNews  Counter = 10 // rows in entry_new, about
@@ -143,8 +143,12 @@ func (t *Tx) Count(c Counter) (int64, error) {
 	if n, ok := t.nums[c]; ok {
 		return n, nil
 	}
+	q := "SELECT n FROM counter WHERE id = ?"
+	if c == Tick {
+		q = "SELECT coalesce(max(n), 0) FROM (SELECT n FROM counter WHERE id = ? UNION ALL SELECT max(no) FROM import) AS numbers"
+	}
 	var n int64
-	if _, err := t.DB.One([]any{&n}, "SELECT n FROM counter WHERE id = ?", int64(c)); err != nil {
+	if _, err := t.DB.One([]any{&n}, q, int64(c)); err != nil {
 		return 0, err
 	}
 	t.nums[c] = n
@@ -159,6 +163,17 @@ func (t *Tx) Take(c Counter, n int64) (int64, error) {
 	}
 	t.nums[c], t.grown[c] = was+n, true
 	return was + 1, nil
+}
+
+// NextImport returns the number of an import that begins; its row, which the
+// caller writes, keeps the number from being given again.
+func (t *Tx) NextImport() (int64, error) {
+	n, err := t.Count(Tick)
+	if err == nil {
+		n++
+		t.nums[Tick] = n
+	}
+	return n, err
 }
 
 func (t *Tx) writeCounters() error {
@@ -180,7 +195,18 @@ func (t *Tx) writeCounters() error {
 
 // Generation returns a number that moves whenever a transaction changes what
 // deciding reads, other than by accepting a plan.
-func (t *Tx) Generation() (int64, error) { return t.Count(generation) }
+// What connectors have released is a part of it.
+func (t *Tx) Generation() (int64, error) {
+	n, err := t.Count(generation)
+	if err != nil {
+		return 0, err
+	}
+	conns, err := t.Connectors()
+	for _, c := range conns {
+		n += c.Released
+	}
+	return n, err
+}
 
 // Symbol returns the number of a name, storing it if it is new.
 func (s *Store) Symbol(ctx context.Context, name string) (sym uint32, err error) {

@@ -27,8 +27,22 @@ type mod struct {
 // writeChanged compares changed records with what is there and stages the
 // differences.
 func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
+	list, err := m.compared(t, list)
+	if err != nil {
+		return err
+	}
+	b := db.NewBatch("iiib")
+	for _, c := range list {
+		b.Int(c.Row.Key).Int(m.no).Int(c.Op).Bytes(c.Append(nil))
+	}
+	return stage(t, b)
+}
+
+// compared completes changed records from what is there, leaving out those of
+// entries that went meanwhile.
+func (m *Import) compared(t *layout.Tx, list []*change) ([]*change, error) {
 	if len(list) == 0 {
-		return nil
+		return nil, nil
 	}
 	keys := make([]int64, len(list))
 	for i, c := range list {
@@ -36,14 +50,14 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 	}
 	raw, err := t.Get(layout.Entries, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	old := map[int64]*layout.Row{}
 	var edged []int64
 	for _, x := range raw {
 		w, err := t.ReadRow(x.Key, x.Version, x.Body)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		old[x.Key] = &w
 		if w.Flags&layout.RowEdges != 0 {
@@ -52,15 +66,15 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 	}
 	have, err := t.EdgesOf(edged, wantsAll(list))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var before map[int64]*layout.Staged
 	if !m.opts.Full || list[0].moves != nil { // a full import tells of an object once
 		if before, err = m.stagedBefore(t, keys, old, have); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	b := db.NewBatch("iiib")
+	out := list[:0]
 	for _, c := range list {
 		was := old[c.Row.Key]
 		if was == nil {
@@ -70,14 +84,15 @@ func (m *Import) writeChanged(t *layout.Tx, list []*change) error {
 		if c.moves != nil {
 			c.move(was, prev)
 		} else if err := m.compare(t, c, was, have[c.Row.Key]); err != nil {
-			return err
+			return nil, err
 		}
 		if prev != nil {
 			c.after(prev)
 		}
-		b.Int(c.Row.Key).Int(m.no).Int(c.Op).Bytes(c.Append(nil))
+		c.Row.Moved = m.no
+		out = append(out, c)
 	}
-	return stage(t, b)
+	return out, nil
 }
 
 // stage writes changes that wait for the release: key, import, operation, body.

@@ -74,6 +74,9 @@ func (m *Import) Change(d Delta) error {
 // Drain takes the changes that wait to be looked up together.
 func (m *Import) Drain() error {
 	for len(m.queue) > 0 {
+		if err := m.settle(); err != nil { // what is looked up next may be what was told before
+			return err
+		}
 		some := m.queue[:apart(m.queue)]
 		n := len(some)
 		if err := m.of.rows.Read(m.ctx, func(t *layout.Tx) error { return m.lookUp(t, some) }); err != nil {
@@ -85,9 +88,6 @@ func (m *Import) Drain() error {
 			}
 		}
 		m.queue = m.queue[n:]
-		if err := m.settle(); err != nil {
-			return err
-		}
 	}
 	m.queue = m.queue[:0]
 	return nil
@@ -221,13 +221,13 @@ func (m *Import) take(d *Delta) error {
 		return nil // never heard of it
 	}
 	m.stats.Shown++
-	c := &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Moved: m.no, Missing: m.opts.At}}}
+	c := &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}}
 	if d.Op == Merge {
 		ti, err := m.info(d.Record.Type)
 		if err != nil {
 			return err
 		}
-		c = &change{mods: []mod{}, Staged: layout.Staged{Op: layout.OpChange, Hash: 1, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowSeen, Typ: ti.sym, Moved: m.no, Anchor: d.Record.Anchor}}}
+		c = &change{mods: []mod{}, Staged: layout.Staged{Op: layout.OpChange, Hash: 1, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowSeen, Typ: ti.sym, Anchor: d.Record.Anchor}}}
 		if d.Record.DN != "" {
 			there, parent, rdn := m.byDN(d.Record.DN)
 			m.named(at, there, parent, rdn, d.Record.DN, false)

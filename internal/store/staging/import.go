@@ -39,6 +39,10 @@ type Options struct {
 	Schema object.Schema // tells which attributes hold references, and how they name
 	At     time.Time     // when it began: from then on what is not shown is missing
 
+	// Staged keeps even a few changes among the staged rows, as many are kept. It
+	// makes no other difference; for tests.
+	Staged bool
+
 	// Unknown is told of changes of objects that are not known, by anchor or DN:
 	// what they have besides cannot be guessed, so they are not taken.
 	Unknown func(object string)
@@ -156,37 +160,59 @@ func (m *Import) begin() error {
 	if err := m.of.discard(m.ctx, m.name); err != nil {
 		return err
 	}
-	var sent int64
-	err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
-		c, err := t.Connector(m.name)
-		if err != nil {
+	m.stats = Stats{Full: m.opts.Full, Types: map[string]TypeStats{}}
+	err := m.of.rows.Bulk(m.ctx, func(t *layout.Tx) (err error) {
+		if m.conn, err = t.Connector(m.name); err != nil {
 			return err
 		}
-		if m.no, err = t.Take(layout.Tick, 1); err != nil {
-			return err
-		}
-		if sent, err = t.Count(layout.SentNo); err != nil {
-			return err
-		}
-		m.conn = c
-		m.next = layout.PlaceOf(c.NextKey)
-		full := int64(0)
-		if m.opts.Full {
-			full = 1
-		}
-		_, err = t.DB.Exec("INSERT INTO import (no, conn, state, is_full, started, first_key, sent_no, mark, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			m.no, int64(c.Sym), importBuilding, full, m.opts.At.UnixMicro(), c.NextKey, sent, []byte{}, []byte{})
+		m.stats.SentNo, err = t.Count(layout.SentNo)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	m.stats = Stats{Import: m.no, Full: m.opts.Full, SentNo: sent, Types: map[string]TypeStats{}}
+	m.next = layout.PlaceOf(m.conn.NextKey)
 	if !m.opts.Full {
 		m.ids = newIDTable(1 << 10)
 		return nil
 	}
 	return m.of.rows.Read(m.ctx, m.loadAll)
+}
+
+// enter gives the import its number and writes its row, if that was not done
+// before: a small import does so at its end.
+func (m *Import) enter() error {
+	if m.no != 0 {
+		return nil
+	}
+	return m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
+		if err := m.number(t); err != nil {
+			return err
+		}
+		return m.writeRow(t, importBuilding, "", nil)
+	})
+}
+
+// number gives the import its number. The row keeps it from being given again.
+func (m *Import) number(t *layout.Tx) (err error) {
+	m.no, err = t.NextImport()
+	m.stats.Import = m.no
+	return err
+}
+
+func (m *Import) writeRow(t *layout.Tx, state int64, mark string, few []byte) error {
+	body, err := m.stats.encode()
+	if err != nil {
+		return err
+	}
+	full := int64(0)
+	if m.opts.Full {
+		full = 1
+	}
+	_, err = t.DB.Exec(`INSERT INTO import (no, conn, state, is_full, started, first_key, sent_no, mark, stats, few) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ ON CONFLICT (no) DO UPDATE SET state = excluded.state, mark = excluded.mark, stats = excluded.stats`,
+		m.no, int64(m.conn.Sym), state, full, m.opts.At.UnixMicro(), m.conn.NextKey, m.stats.SentNo, []byte(mark), body, few)
+	return err
 }
 
 // Put takes one object as the system has it now. It keeps nothing of the
@@ -293,6 +319,11 @@ func (m *Import) put(rec *object.Record) error {
 		return nil
 	}
 	isNew := at == 0 || *m.cells.state(at)&(cellNew|cellStub) == cellNew|cellStub
+	if isNew {
+		if err := m.enter(); err != nil {
+			return err
+		}
+	}
 	if at == 0 {
 		at = m.next
 		m.next++
@@ -410,15 +441,15 @@ func (m *Import) target(name string, byDN bool) uint32 {
 	if byDN {
 		*m.cells.state(at) |= cellNameless
 		m.learnDN(at, parent, rdn)
-		id = m.stubID(name)
+		id = m.stubID(name, at)
 	}
 	m.ids.put((*[16]byte)(&id), at)
 	return at
 }
 
-// stubID returns the id of a placeholder that the import makes for a DN: an
-// earlier one for the same DN may have become somebody who is called otherwise
-// by now.
-func (m *Import) stubID(dn string) object.ID {
-	return object.NewID("stub", m.name, object.Fold(dn), strconv.FormatInt(m.no, 10))
+// stubID returns the id of a placeholder that the import makes for a DN at a
+// place: an earlier one for the same DN may have become somebody who is called
+// otherwise by now.
+func (m *Import) stubID(dn string, at uint32) object.ID {
+	return object.NewID("stub", m.name, object.Fold(dn), "at", strconv.FormatUint(uint64(at), 10))
 }

@@ -2,6 +2,8 @@ package staging
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"maps"
 	"slices"
 
@@ -43,63 +45,92 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
 	err := m.Drain()
 	if err == nil {
-		err = m.settle()
+		err = m.takeSame()
 	}
-	close(m.work)
-	if err != nil {
-		return Stats{}, err
-	}
-	if err := m.takeSame(); err != nil {
-		return Stats{}, err
-	}
-	if err := m.takeBack(); err != nil {
-		return Stats{}, err
-	}
+	var gone iter.Seq[uint32] = func(func(uint32) bool) {}
 	if m.opts.Full && complete {
-		if err := m.writeMissing(); err != nil {
-			return Stats{}, err
+		gone = m.cells.which(func(hash uint64, state uint8) bool { return hash != 0 && state&(cellSeen|cellNew) == 0 })
+	}
+	var small []*change
+	if err == nil {
+		if small = m.small(gone); small == nil {
+			err = errors.Join(m.enter(), m.settle())
 		}
 	}
-	if err := m.settleNames(); err != nil {
-		return Stats{}, err
+	close(m.work)
+	if err == nil && small == nil {
+		err = m.writeRest(gone)
 	}
-	if err := m.writeStubs(); err != nil {
-		return Stats{}, err
+	if err == nil {
+		err = m.of.rows.Compact(m.ctx)
 	}
-	if err := m.writeIndex(); err != nil {
-		return Stats{}, err
-	}
-	if err := m.of.rows.Compact(m.ctx); err != nil {
+	if err != nil {
 		return Stats{}, err
 	}
 	m.census()
 	err = m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error {
-		var n int64
-		for op, to := range map[int64]*int64{layout.OpChange: &m.stats.Changed, layout.OpRename: &m.stats.Renamed, layout.OpRetype: &m.stats.Retyped, layout.OpMissing: &m.stats.Missing} {
-			if _, err := t.DB.One([]any{&n}, "SELECT count(*) FROM staged WHERE import_no = ? AND op = ?", m.no, op); err != nil {
-				return err
-			}
-			*to = n
+		few, err := m.tally(t, small)
+		if err != nil {
+			return err
 		}
 		m.writeContainers(t)
-		if !m.opts.Full {
-			if err := m.carryOver(t); err != nil {
-				return err
-			}
-		}
 		c, err := t.Connector(m.name)
 		if err != nil {
 			return err
 		}
 		c.NextKey = layout.KeyAt(c.Sym, m.next)
-		body, err := m.stats.encode()
-		if err != nil {
-			return err
-		}
-		_, err = t.DB.Exec("UPDATE import SET state = ?, mark = ?, stats = ? WHERE no = ?", importReady, []byte(mark), body, m.no)
-		return err
+		return m.writeRow(t, importReady, mark, few)
 	})
 	return m.stats, err
+}
+
+// writeRest writes what is known only now that everything was told.
+func (m *Import) writeRest(gone iter.Seq[uint32]) error {
+	for _, write := range []func() error{m.takeBack, func() error { return m.writeMissing(gone) }, m.settleNames, m.writeStubs, m.writeIndex} {
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tally counts what the import changes. The changes of a small one it returns
+// encoded; those of others are staged.
+func (m *Import) tally(t *layout.Tx, small []*change) (few []byte, err error) {
+	var ops map[int64]int64
+	var gone []int64
+	if small != nil {
+		few, ops, gone, err = m.few(t, small)
+	} else {
+		ops, gone, err = m.countStaged(t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.stats.Changed, m.stats.Renamed, m.stats.Retyped, m.stats.Missing = ops[layout.OpChange], ops[layout.OpRename], ops[layout.OpRetype], ops[layout.OpMissing]
+	if m.opts.Full {
+		return few, nil
+	}
+	return few, m.carryOver(t, gone)
+}
+
+// countStaged counts what was staged. Of an import of changes it returns the
+// entries that are missing.
+func (m *Import) countStaged(t *layout.Tx) (ops map[int64]int64, gone []int64, err error) {
+	ops = map[int64]int64{}
+	var op, n, key int64
+	err = t.DB.Each([]any{&op, &n}, func() error {
+		ops[op] = n
+		return nil
+	}, "SELECT op, count(*) FROM staged WHERE import_no = ? GROUP BY op", m.no)
+	if err != nil || m.opts.Full || ops[layout.OpMissing] == 0 {
+		return ops, nil, err
+	}
+	err = t.DB.Each([]any{&key}, func() error {
+		gone = append(gone, key)
+		return nil
+	}, "SELECT key FROM staged WHERE import_no = ? AND op = ?", m.no, int64(layout.OpMissing))
+	return ops, gone, err
 }
 
 // writeContainers notes under which entries others lie: also those that were
@@ -126,7 +157,7 @@ func (m *Import) census() {
 // carryOver makes the numbers of an import of changes say what the connector's
 // space holds after it: what it held before, with what came and went. How many
 // have a value is carried over in proportion, since changes do not tell it.
-func (m *Import) carryOver(t *layout.Tx) error {
+func (m *Import) carryOver(t *layout.Tx, missing []int64) error {
 	last, err := LastImports(t, m.name, 1)
 	if err != nil {
 		return err
@@ -143,7 +174,7 @@ func (m *Import) carryOver(t *layout.Tx) error {
 	for sym, n := range m.turned {
 		types[t.Name(sym)] = types[t.Name(sym)].grown(n)
 	}
-	gone, err := m.goneByType(t)
+	gone, err := m.goneByType(t, missing)
 	if err != nil {
 		return err
 	}
@@ -166,17 +197,8 @@ func (s TypeStats) grown(n int64) TypeStats {
 	return out
 }
 
-// goneByType counts the entries that the import stages as missing.
-func (m *Import) goneByType(t *layout.Tx) (map[string]int64, error) {
-	var keys []int64
-	var key int64
-	err := t.DB.Each([]any{&key}, func() error {
-		keys = append(keys, key)
-		return nil
-	}, "SELECT key FROM staged WHERE import_no = ? AND op = ?", m.no, int64(layout.OpMissing))
-	if err != nil {
-		return nil, err
-	}
+// goneByType counts the entries that the import makes missing.
+func (m *Import) goneByType(t *layout.Tx, keys []int64) (map[string]int64, error) {
 	out := map[string]int64{}
 	for some := range slices.Chunk(keys, 1000) {
 		rows, err := t.RowsOf(some)
@@ -218,7 +240,7 @@ func (m *Import) writeStubs() error {
 			r := layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Flags: layout.RowStub, Born: m.no, Moved: m.no, Image: noValues}
 			if name.byDN {
 				_, parent, rdn := m.byDN(name.text)
-				r.ID = m.stubID(name.text)
+				r.ID = m.stubID(name.text, at)
 				r.Flags |= layout.RowNamed
 				r.RDN = rdn
 				if parent != 0 {
@@ -237,15 +259,18 @@ func (m *Import) writeStubs() error {
 }
 
 // writeMissing stages that what was shown before was not shown now.
-func (m *Import) writeMissing() error {
-	gone := m.cells.which(func(hash uint64, state uint8) bool { return hash != 0 && state&(cellSeen|cellNew) == 0 })
+func (m *Import) writeMissing(gone iter.Seq[uint32]) error {
 	return m.inBulk(gone, 5000, func(t *layout.Tx, places []uint32) error {
 		list := make([]*change, len(places))
 		for i, at := range places {
-			list[i] = &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}}
+			list[i] = m.missing(at)
 		}
 		return m.writeChanged(t, list)
 	})
+}
+
+func (m *Import) missing(at uint32) *change {
+	return &change{Staged: layout.Staged{Op: layout.OpMissing, Row: layout.Row{Key: layout.KeyAt(m.conn.Sym, at), Missing: m.opts.At}}}
 }
 
 // writeIndex writes ids and hashes of the new entries: in order, at once.

@@ -148,6 +148,9 @@ func (m *Import) send() error {
 	if m.cur.empty() {
 		return m.failed
 	}
+	if err := m.enter(); err != nil {
+		return err
+	}
 	m.work <- m.cur
 	m.cur = <-m.free
 	select {

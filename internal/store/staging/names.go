@@ -86,7 +86,7 @@ func (m *Import) named(at, there, parent uint32, rdn, dn string, isNew bool) {
 			x.taken[there] = strings.Clone(dn)
 			if stub, ours := m.names[there]; ours {
 				delete(m.names, there)
-				id := m.stubID(stub.text)
+				id := m.stubID(stub.text, there)
 				m.ids.put((*[16]byte)(&id), at)
 			}
 		} else {
@@ -137,6 +137,12 @@ func (m *Import) settleNames() error {
 		return err
 	}
 	return m.writeMoves(moves, forget, gone)
+}
+
+// still reports that no reference leads elsewhere than was told.
+func (m *Import) still() bool {
+	x := &m.moved
+	return len(x.left)+len(x.taken)+len(x.since) == 0 && !slices.ContainsFunc(x.aims, func(a aim) bool { return m.target(a.name, true) != a.at })
 }
 
 // fromTaken finds what leads to placeholders that turned out to be somebody. It
@@ -394,12 +400,12 @@ func (m *Import) unknown(keys []int64) [][]byte {
 func (m *Import) writeMoves(moves map[int64][]move, forget []int64, gone []LeftName) error {
 	var list []*change
 	for _, x := range gone {
-		list = append(list, &change{Staged: layout.Staged{Op: layout.OpChange, Row: layout.Row{Key: x.Key, Moved: m.no}}, moves: append([]move{}, moves[x.Key]...), unnamed: true})
+		list = append(list, &change{Staged: layout.Staged{Op: layout.OpChange, Row: layout.Row{Key: x.Key}}, moves: append([]move{}, moves[x.Key]...), unnamed: true})
 		delete(moves, x.Key)
 	}
 	for _, from := range slices.Sorted(maps.Keys(moves)) {
 		if at := layout.PlaceOf(from); *m.cells.state(at)&cellNew == 0 {
-			list = append(list, &change{Staged: layout.Staged{Op: layout.OpChange, Hash: *m.cells.hash(at), Row: layout.Row{Key: from, Moved: m.no}}, moves: moves[from]})
+			list = append(list, &change{Staged: layout.Staged{Op: layout.OpChange, Hash: *m.cells.hash(at), Row: layout.Row{Key: from}}, moves: moves[from]})
 			delete(moves, from)
 		}
 	}
@@ -432,9 +438,7 @@ func (x move) edges(from int64) (was, is layout.Edge) {
 
 // move completes a change that only leads references elsewhere.
 func (c *change) move(was *layout.Row, prev *layout.Staged) {
-	moved := c.Row.Moved
 	c.Row = *was
-	c.Row.Moved = moved
 	if c.unnamed {
 		c.Row.Flags, c.Row.Parent, c.Row.RDN = c.Row.Flags&^layout.RowNamed, 0, ""
 	}

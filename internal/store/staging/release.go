@@ -50,7 +50,7 @@ var ErrNothingToRelease = errors.New("no import waits to be released")
 
 // Release makes the connector's finished import visible, in one transaction of
 // a few rows. Fold then moves its changes into the entries' rows; a few go along
-// at once.
+// at once, those of a small import from its own row.
 func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 	var st Stats
 	err := s.rows.Write(ctx, db.People, func(t *layout.Tx) error {
@@ -66,13 +66,17 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 		if err != nil {
 			return err
 		}
-		var mark []byte
-		if _, err := t.DB.One([]any{&mark}, "SELECT mark FROM import WHERE no = ?", st.Import); err != nil {
+		var mark, few []byte
+		if _, err := t.DB.One([]any{&mark, &few}, "SELECT mark, few FROM import WHERE no = ?", st.Import); err != nil {
 			return err
 		}
 		c.Released, c.Mark = st.Import, string(mark)
-		t.Touched = true
-		return foldFew(t, c)
+		list, err := readFew(t, few)
+		if err != nil || len(list) == 0 {
+			return errors.Join(err, foldFew(t, c))
+		}
+		c.Folded = c.Released
+		return foldSome(t, c, list)
 	})
 	if err != nil {
 		return Stats{}, err
@@ -138,7 +142,8 @@ func fold(t *layout.Tx, conn string) (more bool, err error) {
 	if len(list) < foldBatch {
 		c.Folded = c.Released
 	}
-	return len(list) == foldBatch, foldSome(t, c, list)
+	t.Touched = t.Touched || len(list) > 0
+	return len(list) == foldBatch, errors.Join(foldSome(t, c, list), unstage(t, list))
 }
 
 // foldAtOnce is how many changes are folded while people wait.
@@ -151,7 +156,20 @@ func foldFew(t *layout.Tx, c *layout.Connector) error {
 		return err
 	}
 	c.Folded = c.Released
-	return foldSome(t, c, list)
+	return errors.Join(foldSome(t, c, list), unstage(t, list))
+}
+
+// unstage takes away staged changes that are in the entries' rows.
+func unstage(t *layout.Tx, list []layout.Raw) error {
+	if len(list) == 0 {
+		return nil
+	}
+	done := db.NewBatch("i")
+	for i := range list {
+		done.Int(list[i].Key)
+	}
+	_, err := t.DB.Feed(done, "DELETE FROM staged WHERE key IN (SELECT c0 FROM @feed)")
+	return err
 }
 
 // unfolded reads changes that are released and not yet in the entries' rows.
@@ -172,11 +190,9 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 	}
 	keys := make([]int64, len(list))
 	prefixes := make([][]byte, len(list))
-	done := db.NewBatch("i")
 	for i := range list {
 		keys[i] = list[i].Key
 		prefixes[i] = layout.BE64(nil, list[i].Key)
-		done.Int(list[i].Key)
 	}
 	raw, err := t.Get(layout.Entries, keys)
 	if err != nil {
@@ -219,15 +235,10 @@ func foldSome(t *layout.Tx, c *layout.Connector, list []layout.Raw) error {
 		}
 		moved = append(moved, layout.Raw{Key: x.Key, Version: is.Version, Body: is.Append(nil)})
 	}
-	t.Touched = true
 	if err := t.Put(layout.Entries, moved); err != nil {
 		return err
 	}
-	if err := t.Erase(c, gone, 0); err != nil {
-		return err
-	}
-	_, err = t.DB.Feed(done, "DELETE FROM staged WHERE key IN (SELECT c0 FROM @feed)")
-	return err
+	return t.Erase(c, gone, 0)
 }
 
 // reindex moves the records of an entry that changed.

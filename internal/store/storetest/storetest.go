@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +56,16 @@ func Examine(t *testing.T, fresh func(testing.TB) string) {
 	} {
 		t.Run(q.name, func(t *testing.T) { q.fn(t, fresh) })
 	}
+	t.Run(staged, func(t *testing.T) { // the same with few changes kept as many are
+		for _, fn := range []func(*testing.T, func(testing.TB) string){testImport, testNames, testRenames, testRetype, testTwice, testDeltas, testSameTwice, testImportHistories} {
+			fn(t, fresh)
+		}
+	})
 }
+
+// staged is the name of examinations in which few changes of an import are kept
+// as many are.
+const staged = "Staged"
 
 var at = time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
 
@@ -107,7 +117,7 @@ func person(anchor string, attrs ...object.Attr) object.Record {
 
 func begin(t testing.TB, s *store.Store, conn string, full bool) *staging.Import {
 	t.Helper()
-	m, err := s.BeginImport(context.Background(), conn, staging.Options{Full: full, Schema: schema, At: at})
+	m, err := s.BeginImport(context.Background(), conn, staging.Options{Full: full, Schema: schema, At: at, Staged: strings.Contains(t.Name(), "/"+staged)})
 	check(t, err)
 	return m
 }
