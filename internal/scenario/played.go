@@ -90,6 +90,9 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 		if !p.chosen(&r) || p.s.hidden[r.Anchor] {
 			return nil
 		}
+		if err := p.s.death.told(); err != nil {
+			return err
+		}
 		if told++; p.s.cut >= 0 && told > p.s.cut {
 			return errCut(p.s.cutCode)
 		}
@@ -154,6 +157,9 @@ type session struct {
 func (e *session) Send(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
 	out := make([]connector.Outcome, 0, len(changes))
 	for _, c := range changes {
+		if err := e.s.death.call(false); err != nil {
+			return out, err
+		}
 		var next *memory.Fault
 		if next = e.s.fault(c); next == nil || next.Effect != memory.Nothing {
 			c = e.s.prepare(c)
@@ -162,6 +168,9 @@ func (e *session) Send(ctx context.Context, changes []connector.Change) ([]conne
 		e.s.OnChange(func(connector.Change) *memory.Fault { return next })
 		o, err := e.Export.Send(ctx, []connector.Change{c})
 		e.s.OnChange(nil)
+		if err := e.s.death.call(true); err != nil {
+			return out, err
+		}
 		out = append(out, o...)
 		if err != nil {
 			return out, err

@@ -36,6 +36,7 @@ func verbs() map[string]verb {
 		"edit":       {`edit OBJECT by "NAME", edit new TYPE NAME by "NAME" or edit remove OBJECT by "NAME", and ATTRIBUTE: "VALUE" lines below`, readEdit},
 		"begin":      {"begin sync, or begin sync full", readBegin},
 		"finish":     {"finish", readFinish},
+		"interrupt":  {"interrupt sync after NUMBER accepted, interrupt export CONNECTOR before call NUMBER, or after call NUMBER, or interrupt import CONNECTOR after NUMBER objects", readInterrupt},
 		"approve":    {`approve OBJECT [TARGET] by "NAME"`, readApprove},
 		"reject":     {`reject OBJECT [TARGET] by "NAME" because "WHY"`, readReject},
 		"lift":       {`lift OBJECT [TARGET] by "NAME"`, readLift},

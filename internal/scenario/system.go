@@ -42,6 +42,7 @@ type system struct {
 	forget   bool
 	kinds    map[string]object.Kind // attributes that the system holds otherwise than configured
 	sent     []connector.Change     // what the last export said
+	death    *death                 // when Muster dies; nil: it does not
 }
 
 // refusal is a value that the system does not take.

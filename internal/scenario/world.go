@@ -24,6 +24,7 @@ type world struct {
 	story   *Story
 	opt     *Options
 	dir     string // of this machine: the configuration, and the store
+	dsn     string // of the store
 	store   *store.Store
 	cfg     *run.Config
 	desk    run.Desk
@@ -55,12 +56,12 @@ func newWorld(ctx context.Context, s *Story, dir string, opt *Options) (*world, 
 		return nil, list
 	}
 	var err error
-	dsn := "sqlite:" + filepath.Join(dir, "story.db")
+	w.dsn = "sqlite:" + filepath.Join(dir, "story.db")
 	if opt.Store != nil {
-		dsn, err = opt.Store(dir)
+		w.dsn, err = opt.Store(dir)
 	}
 	if err == nil {
-		w.store, err = store.Open(ctx, dsn, store.Options{})
+		w.store, err = store.Open(ctx, w.dsn, store.Options{})
 	}
 	if err != nil {
 		return nil, problem.List{asProblem(s, 1, err)}

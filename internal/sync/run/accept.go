@@ -302,10 +302,11 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	x := &accepting{acceptance: a, t: t}
 	next := a.next
 	w := t.Writer(a.plan.No)
-	if err := t.Ahead(a.plan.No, next, min(chunksAtOnce, chunks-next)); err != nil {
+	most := a.r.opt.Chunks
+	if err := t.Ahead(a.plan.No, next, min(most, chunks-next)); err != nil {
 		return err
 	}
-	for n := 0; next < chunks && n < chunksAtOnce; n++ {
+	for n := int64(0); next < chunks && n < most; n++ {
 		if err := x.chunk(w, next); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type Options struct {
 	Observe func(Event) // nil: nobody watches
 	Workers int         // who decide at the same time; 0: one
 	Batch   int         // objects decided at a time; 0: 500
+	Chunks  int64       // chunks of a plan, of units.InChunk each, accepted in one transaction; 0: 32
 	Search  []string    // metaverse attributes by which people look objects up; nil: displayName, accountName
 	// Open connects to a connector's system; nil: as its section says. Stories
 	// put systems of their own here.
@@ -49,6 +50,9 @@ type Runner struct {
 func New(s *store.Store, cfg *Config, o Options) *Runner {
 	if o.Batch == 0 {
 		o.Batch = 500
+	}
+	if o.Chunks == 0 {
+		o.Chunks = chunksAtOnce
 	}
 	if o.Search == nil {
 		o.Search = []string{"displayName", "accountName"}
