@@ -81,7 +81,7 @@ func readBehave(a *args) action {
 
 // manners are the ways in which a system can act, as the form says them.
 const manners = `behave CONNECTOR lowercases ATTRIBUTE; keeps ATTRIBUTE as KIND; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
-	`is busy NUMBER; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
+	`is busy NUMBER; is without "ROOT"; makes "ROOT" anew; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
 	a.form = manners
@@ -138,6 +138,10 @@ func readManner(a *args) func(*system) {
 		a.must("no")
 		a.must("watermark")
 		return func(s *system) { s.unmarked = true }
+	case "makes":
+		root := a.word("a root")
+		a.must("anew")
+		return func(s *system) { s.Renew(root) }
 	case "as":
 		a.must("usual")
 		return func(s *system) { s.calm() }
@@ -161,7 +165,11 @@ func readState(a *args) func(*system) {
 		n := a.number()
 		return func(s *system) { s.busy = n }
 	}
-	a.fail(a.step.Line, "it is neither away, back nor busy")
+	if a.is("without") {
+		root := a.word("a root")
+		return func(s *system) { s.Lose(root) }
+	}
+	a.fail(a.step.Line, "it is neither away, back, busy nor without something")
 	return nil
 }
 

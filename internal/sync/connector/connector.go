@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"muster/internal/base/object"
+	"muster/internal/base/problem"
 	"muster/internal/base/secret"
 )
 
@@ -215,8 +216,24 @@ type Outcome struct {
 
 // Description is what a system can hold and how it behaves.
 type Description struct {
-	Schema object.Schema
-	Traits Traits
+	Schema     object.Schema
+	Traits     Traits
+	Partitions []Partition // the parts of which it is made, if it has any
+}
+
+// Partition is a part of a system that is set up, and may vanish, as a whole:
+// what lies below a base or a naming context. One that the settings name and
+// that is not there is an error of Describe, PartitionGone: what was in it would
+// be taken for deleted.
+type Partition struct {
+	Name string // a DN
+	ID   string // another one if it was made anew under the same name; "" if nobody can tell
+}
+
+// NoPartition reports a partition that is not there.
+func NoPartition(name string) error {
+	return &problem.Problem{Code: PartitionGone, Object: name, Message: "the system does not have this partition, or may not show it",
+		Fix: "correct the connector, or what its account may read; then import in full"}
 }
 
 // Traits are facts about a system that no method can show.

@@ -19,6 +19,7 @@ const (
 	DroppedConnection    problem.Code = "dropped-connection"
 	FailedAuthentication problem.Code = "failed-authentication"
 	FailedPermission     problem.Code = "failed-permission"
+	PartitionGone        problem.Code = "no-start-partition-delete"
 	FailedSearch         problem.Code = "failed-search"
 	ParseError           problem.Code = "parse-error"
 	ReadError            problem.Code = "read-error"

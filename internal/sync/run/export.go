@@ -95,7 +95,7 @@ func (ex *exporting) open(ctx context.Context) error {
 		return fail(&problem.Problem{Code: "no-export-to-this-object-type", Object: "connector " + ex.x.Name, Message: "its system cannot be written to", Fix: "remove the export step, or the rules that go to it"})
 	}
 	if ex.desc, err = ex.conn.Describe(ctx); err == nil {
-		err = ex.x.fits(ex.desc.Schema)
+		err = ex.r.fits(ctx, ex.x, ex.desc, false)
 	}
 	if err != nil {
 		return fail(err)

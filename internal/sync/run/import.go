@@ -20,6 +20,7 @@ type importing struct {
 	conn connector.Connector
 	desc connector.Description
 	full bool
+	hand bool // a person asked for everything
 	imp  *staging.Import
 	told int64
 	bad  int64
@@ -31,16 +32,20 @@ type importing struct {
 // Import reads a connector's system into its space. What it tells becomes
 // visible at its release, unless the health gate holds it.
 func (r *Runner) Import(ctx context.Context, name string, full bool) (*StepReport, error) {
-	return r.alone(ctx, Step{Do: Import, Connector: name, Full: full}, r.importStep)
+	return r.alone(ctx, Step{Do: Import, Connector: name, Full: full}, func(ctx context.Context, rep *StepReport) error {
+		return r.importStep(ctx, rep, full)
+	})
 }
 
-func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
+// importStep imports. byHand says that a person asked for everything, beside any
+// profile.
+func (r *Runner) importStep(ctx context.Context, rep *StepReport, byHand bool) error {
 	x, wrong := r.cfg.Connector(rep.Connector)
 	if wrong != nil {
 		rep.Result = NoStartBadConfig
 		return wrong
 	}
-	im := &importing{r: r, x: x, rep: rep, full: rep.Full}
+	im := &importing{r: r, x: x, rep: rep, full: rep.Full, hand: byHand}
 	if err := im.open(ctx); err != nil {
 		return err
 	}
@@ -54,6 +59,9 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport) error {
 		return im.broke(err)
 	}
 	im.count(stats)
+	if err := r.keepParts(ctx, x, im.desc); err != nil {
+		return err
+	}
 	return im.judge(ctx, stats)
 }
 
@@ -65,7 +73,7 @@ func (im *importing) open(ctx context.Context) error {
 		return err
 	}
 	if im.desc, err = im.conn.Describe(ctx); err == nil {
-		err = im.x.fits(im.desc.Schema)
+		err = im.r.fits(ctx, im.x, im.desc, im.hand)
 	}
 	if err != nil {
 		im.conn.Close() // the first error counts
@@ -82,6 +90,8 @@ func noStart(err error) Result {
 		return NoStartCredentials
 	case connector.FailedConnection, connector.DroppedConnection:
 		return NoStartConnection
+	case connector.PartitionGone:
+		return NoStartPartition
 	case "bad-configuration", "connector-settings", connector.TypeMismatch:
 		return NoStartBadConfig
 	default:

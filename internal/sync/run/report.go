@@ -23,6 +23,7 @@ const (
 	NoStartRunning     Result = "no-start-ma-already-running"
 	NoStartProfile     Result = "no-start-unknown-profile-name"
 	NoStartBadConfig   Result = "no-start-bad-ma-configuration"
+	NoStartPartition   Result = "no-start-partition-delete"
 	StoppedByUser      Result = "stopped-user-termination"
 	StoppedServerDown  Result = "stopped-server-down"
 	StoppedParsing     Result = "stopped-parsing-errors"

@@ -199,7 +199,7 @@ func (r *Runner) Run(ctx context.Context, name string) (*Report, error) {
 func (r *Runner) doer(p Profile, s Step) func(context.Context, *StepReport) error {
 	switch s.Do {
 	case Import:
-		return r.importStep
+		return func(ctx context.Context, rep *StepReport) error { return r.importStep(ctx, rep, false) }
 	case Export:
 		return r.exportStep
 	default:

@@ -33,6 +33,15 @@ var describeCases = []testCase{
 			}
 		}
 	}},
+	{"describe/partitions", func(x *exam) {
+		seen := map[string]bool{}
+		for _, p := range x.d.Partitions {
+			if p.Name == "" || seen[p.Name] {
+				x.Errorf("a partition has no name of its own: %+v", p)
+			}
+			seen[p.Name] = true
+		}
+	}},
 	{"describe/sample", func(x *exam) {
 		r := x.Sample.Make(0)
 		typ, ok := x.d.Schema.Type(r.Type)

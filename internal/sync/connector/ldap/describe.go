@@ -2,8 +2,11 @@ package ldap
 
 import (
 	"context"
+	"encoding/hex"
 	"slices"
 	"strings"
+
+	ldap3 "github.com/go-ldap/ldap/v3"
 
 	"muster/internal/sync/connector"
 )
@@ -15,7 +18,37 @@ func (c *conn) Describe(ctx context.Context) (connector.Description, error) {
 	if err := ctx.Err(); err != nil {
 		return connector.Description{}, err
 	}
-	return connector.Description{Schema: c.shape.told, Traits: c.traits()}, nil
+	parts, err := c.partitions(ctx)
+	return connector.Description{Schema: c.shape.told, Traits: c.traits(), Partitions: parts}, err
+}
+
+// partitions looks up what lies at the top of the bases. A naming context that
+// nobody asked for by name may be empty; a base that is not there is an error.
+func (c *conn) partitions(ctx context.Context) ([]connector.Partition, error) {
+	var out []connector.Partition
+	for _, base := range c.set.Bases {
+		var found *ldap3.SearchResult
+		err := c.pool.answered(ctx, func(l *link) (err error) {
+			found, err = l.Search(ldap3.NewSearchRequest(base, ldap3.ScopeBaseObject, ldap3.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{c.set.Anchor}, nil))
+			return err
+		})
+		switch {
+		case resultCode(err) == ldap3.LDAPResultNoSuchObject && c.named:
+			return nil, connector.NoPartition(base)
+		case resultCode(err) == ldap3.LDAPResultNoSuchObject:
+		case err != nil:
+			return nil, c.searchError(ctx, base, err)
+		case len(found.Entries) == 0: // what lies below may be read, and not the base
+			out = append(out, connector.Partition{Name: base})
+		default:
+			id := found.Entries[0].GetEqualFoldAttributeValue(c.set.Anchor)
+			if c.binaryAnchor() {
+				id = hex.EncodeToString([]byte(id))
+			}
+			out = append(out, connector.Partition{Name: base, ID: id})
+		}
+	}
+	return out, nil
 }
 
 func (c *conn) traits() connector.Traits {

@@ -36,6 +36,7 @@ type conn struct {
 	pool   *pool
 	server server
 	shape  *shape
+	named  bool // the bases are those of the settings, not all that the server has
 }
 
 // timed tells changes by the time of change.
@@ -82,7 +83,7 @@ func (c *conn) meet(ctx context.Context) (err error) {
 	if c.server, err = c.readRoot(ctx); err != nil {
 		return err
 	}
-	if len(c.set.Bases) == 0 {
+	if c.named = len(c.set.Bases) > 0; !c.named {
 		c.set.Bases = c.server.contexts
 	}
 	if len(c.set.Bases) == 0 {

@@ -46,7 +46,12 @@ func (c *conn) Close() error {
 
 // Describe tells what Options said.
 func (c *conn) Describe(ctx context.Context) (connector.Description, error) {
-	return c.opt.Description, c.ready(ctx)
+	d := c.opt.Description
+	err := c.ready(ctx)
+	if err == nil {
+		d.Partitions, err = c.partitions()
+	}
+	return d, err
 }
 
 // Find looks up one object.

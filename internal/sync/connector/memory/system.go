@@ -35,9 +35,11 @@ type System struct {
 
 	mu       sync.Mutex
 	state    *state
-	changed  chan struct{} // closed at the next change
-	writing  bool          // an atomic session is open
-	given    int           // anchors given so far
+	changed  chan struct{}   // closed at the next change
+	writing  bool            // an atomic session is open
+	given    int             // anchors given so far
+	gone     map[string]bool // roots that are not there
+	anew     map[string]int  // how often a root was made anew
 	calls    map[call]int
 	onTell   func(object.Record) error
 	onChange func(connector.Change) *Fault
@@ -51,7 +53,7 @@ type call struct {
 // New returns an empty system.
 func New(opt Options) *System {
 	object.SortSchema(&opt.Schema)
-	return &System{opt: opt, state: newState(), changed: make(chan struct{}), calls: map[call]int{}}
+	return &System{opt: opt, state: newState(), changed: make(chan struct{}), calls: map[call]int{}, gone: map[string]bool{}, anew: map[string]int{}}
 }
 
 // Put adds objects, or replaces those with the same anchor, without the
@@ -89,6 +91,42 @@ func (s *System) Delete(anchor string) {
 		s.state.note(event{op: connector.Delete, record: bare(r)}, s.opt.KeepChanges)
 		s.tellWaiters()
 	}
+}
+
+// Lose takes a root away with all that lies below it. Nobody is told of what was
+// in it.
+func (s *System) Lose(root string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone[root] = true
+	for _, r := range s.state.sorted() {
+		if within(r.DN, root) {
+			s.state.remove(r)
+		}
+	}
+}
+
+// Renew makes a root anew: empty, and another one under the same name.
+func (s *System) Renew(root string) {
+	s.Lose(root)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.gone, root)
+	s.anew[root]++
+}
+
+// partitions are the roots.
+func (s *System) partitions() ([]connector.Partition, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []connector.Partition
+	for _, root := range s.opt.Roots {
+		if s.gone[root] {
+			return nil, connector.NoPartition(root)
+		}
+		out = append(out, connector.Partition{Name: root, ID: strconv.Itoa(s.anew[root])})
+	}
+	return out, nil
 }
 
 // Read returns every object as it is kept, write-only values too, by anchor.
