@@ -44,7 +44,7 @@ type subject struct {
 
 	accepting    time.Time // when the last synchronization began to accept
 	acceptingCPU float64
-	heaped       bool
+	heaped       map[string]bool // the phases whose memory was written
 }
 
 // job says what a process measures.
@@ -61,7 +61,7 @@ type job struct {
 func now() time.Time { return time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC) }
 
 func newSubject(j job) (*subject, error) {
-	s := &subject{ctx: context.Background(), job: j, out: measured{Seconds: map[string]float64{}, CPU: map[string]float64{}, Counts: map[string]int64{}}}
+	s := &subject{ctx: context.Background(), job: j, heaped: map[string]bool{}, out: measured{Seconds: map[string]float64{}, CPU: map[string]float64{}, Counts: map[string]int64{}}}
 	var err error
 	if s.store, err = store.Open(s.ctx, j.DSN, store.Options{Now: time.Now}); err != nil {
 		return nil, err
@@ -88,8 +88,8 @@ func (s *subject) configure(source string) error {
 		if e.Phase == "accept" && s.accepting.IsZero() {
 			s.accepting, s.acceptingCPU = time.Now(), cpu()
 		}
-		if e.Phase == "decide" && e.Done > e.Total/2 {
-			s.heap()
+		if e.Done > e.Total/2 && (e.Phase == "decide" || e.Phase == "accept") {
+			s.heap(e.Phase)
 		}
 	}})
 	return nil
@@ -146,14 +146,15 @@ func (s *subject) profile(name string) func() {
 	}
 }
 
-// heap writes a profile of what is in memory when half a plan is decided.
-func (s *subject) heap() {
+// heap writes a profile of what is in memory when half a plan is decided, or
+// accepted, for the first time.
+func (s *subject) heap(phase string) {
 	dir := os.Getenv("MUSTER_BENCH_PROFILE")
-	if dir == "" || s.heaped {
+	if dir == "" || s.heaped[phase] {
 		return
 	}
-	s.heaped = true
-	f, err := os.Create(filepath.Join(dir, s.job.DB+"-deciding.heap"))
+	s.heaped[phase] = true
+	f, err := os.Create(filepath.Join(dir, s.job.DB+"-"+phase+".heap"))
 	if err != nil {
 		return
 	}
@@ -228,6 +229,10 @@ func (s *subject) measure() error {
 		return err
 	}
 	s.out.PeakMB = peak()
+	if os.Getenv("MUSTER_BENCH_STEPS") == "initial" {
+		s.out.Counts["peak after initial"] = int64(s.out.PeakMB)
+		return s.store.Close()
+	}
 	err = s.time("export", func() error {
 		rep, err := s.r.Export(s.ctx, "dir")
 		return well(rep, err)

@@ -306,7 +306,7 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	if err := t.Ahead(a.plan.No, next, min(most, chunks-next)); err != nil {
 		return err
 	}
-	for n := int64(0); next < chunks && n < most; n++ {
+	for n := int64(0); next < chunks && n < most && x.changes < changesAtOnce; n++ {
 		if err := x.chunk(w, next); err != nil {
 			return err
 		}
@@ -339,18 +339,24 @@ func (r *Runner) firstPlanned(t *store.Tx) (map[string]bool, error) {
 	return out, nil
 }
 
-// chunksAtOnce is how many chunks one transaction accepts, if nobody waits.
-const chunksAtOnce = 32
+// What one transaction accepts, if nobody waits: so many chunks, and no other
+// after so many changes. What they write is in memory until it commits, and a
+// unit of a group may have a hundred thousand.
+const (
+	chunksAtOnce  = 32
+	changesAtOnce = 250_000
+)
 
 // accepting is one transaction of acceptance.
 type accepting struct {
 	*acceptance
-	t      *store.Tx
-	stale  []object.ID // objects to be decided again
-	mark   []object.ID // entries to be decided again
-	linked map[engine.Count]int
-	marks  []store.UnitMark
-	ended  []*engine.Hold // holds that end with their objects
+	t       *store.Tx
+	changes int         // accepted so far
+	stale   []object.ID // objects to be decided again
+	mark    []object.ID // entries to be decided again
+	linked  map[engine.Count]int
+	marks   []store.UnitMark
+	ended   []*engine.Hold // holds that end with their objects
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
@@ -370,6 +376,7 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 	}
 	for i := range c.Units {
 		u := &c.Units[i]
+		a.changes += len(u.Changes)
 		if a.waits[u.Object] {
 			a.leaveOut(u, no, i)
 			continue
