@@ -403,6 +403,28 @@ func (t *Tx) heads(keys []int64, bare bool) (map[int64]*space.Entry, error) {
 	return out, err
 }
 
+// exist tells of which entries there is an account, or will be once everything
+// accepted is sent.
+func (t *Tx) exist(keys []int64) (map[int64]bool, error) {
+	slices.Sort(keys)
+	rows, err := t.rows.RowsOf(keys)
+	if err != nil {
+		return nil, err
+	}
+	busy, err := t.busy(slices.Clone(keys))
+	if err != nil {
+		return nil, err
+	}
+	pending, err := t.pendingOf(busy, true)
+	out := make(map[int64]bool, len(rows))
+	for k, w := range rows {
+		e := t.head(w)
+		e.Pending = pending[k]
+		out[k] = e.Exists()
+	}
+	return out, err
+}
+
 // head makes an entry of a row, without its values.
 func (t *Tx) head(w *layout.Row) *space.Entry {
 	return &space.Entry{ID: w.ID, Connector: t.rows.Name(layout.ConnOf(w.Key)), Type: t.rows.Name(w.Typ), Anchor: w.Anchor,

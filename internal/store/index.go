@@ -69,6 +69,29 @@ func (t *Tx) indexObject(w *objectRow, change func(sorted.Kind, []byte)) error {
 	return nil
 }
 
+// reindexObject moves the records by which an object is looked up.
+func (t *Tx) reindexObject(was, is *objectRow) error {
+	type record struct {
+		kind sorted.Kind
+		rec  string
+	}
+	had := map[record]bool{}
+	if err := t.indexObject(was, func(k sorted.Kind, rec []byte) { had[record{k, string(rec)}] = true }); err != nil {
+		return err
+	}
+	err := t.indexObject(is, func(k sorted.Kind, rec []byte) {
+		if r := (record{k, string(rec)}); had[r] {
+			delete(had, r)
+		} else {
+			t.sets.Add(k, rec)
+		}
+	})
+	for r := range had {
+		t.sets.Drop(r.kind, []byte(r.rec))
+	}
+	return err
+}
+
 func prepareName(x layout.Indexes, typ string, c metaverse.Claim) string {
 	return object.Key(object.Str(c.Name), x.Unique[rules.Spot{Type: typ, Attr: c.Attr}])
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -88,6 +89,32 @@ func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[objec
 // uncached reads the keys from the sets alone.
 func (t *Tx) uncached(kind sorted.Kind, ids []object.ID) (map[object.ID]int64, error) {
 	return t.find(kind, &keyCache{}, ids)
+}
+
+// objectKeysOf returns where the objects with the ids are; those that do not exist
+// are left out.
+func (t *Tx) objectKeysOf(ids []object.ID) (map[object.ID]int64, error) {
+	out, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)
+	if err != nil {
+		return nil, err
+	}
+	there, err := t.rows.ObjectIDsOf(slices.Collect(maps.Values(out)))
+	if err != nil {
+		return nil, err
+	}
+	var again []object.ID // what was remembered is not so any more
+	for id, k := range out {
+		if there[k] != id {
+			again = append(again, id)
+			delete(out, id)
+		}
+	}
+	if len(again) == 0 {
+		return out, nil
+	}
+	more, err := t.uncached(layout.ObjectIDs, again)
+	maps.Copy(out, more)
+	return out, err
 }
 
 // objectRowsOf reads the objects with the ids, with their references.

@@ -39,97 +39,8 @@ type View struct {
 	linkHolds  map[object.ID][]*engine.Hold
 	remembered map[object.ID]bool
 
-	kept kept
-}
-
-// kept is what a view does not forget, for passes that come by again: the first
-// of what was loaded, as much as fits. Small runs then read everything once.
-type kept struct {
-	entries map[object.ID]keptEntry
-	byKey   map[int64]*space.Entry
-	objects map[object.ID]keptObject
-}
-
-type keptEntry struct {
-	key int64
-	e   *space.Entry
-}
-
-type keptObject struct {
-	o        *metaverse.Object
-	of       []*space.Entry
-	holds    []*engine.Hold
-	approved map[engine.Hash]bool
-
-	remembered bool
-}
-
-// keptMost is how many entries and how many objects are kept.
-const keptMost = 6000
-
-// keep moves what was loaded into kept.
-func (v *View) keep() {
-	k := &v.kept
-	if v.t.db.Writes() { // what is read may change
-		return
-	}
-	if k.entries == nil {
-		*k = kept{map[object.ID]keptEntry{}, map[int64]*space.Entry{}, map[object.ID]keptObject{}}
-	}
-	for key, e := range v.byKey {
-		if len(k.entries) >= keptMost {
-			break
-		}
-		k.entries[e.ID] = keptEntry{key, e}
-		k.byKey[key] = e
-	}
-	for id, o := range v.objects {
-		if len(k.objects) >= keptMost {
-			break
-		}
-		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id], v.remembered[id]}
-	}
-}
-
-// recallEntries loads from kept, and returns what is not there.
-func (v *View) recallEntries(ids []object.ID) []object.ID {
-	left := ids[:0]
-	for _, id := range ids {
-		x, ok := v.kept.entries[id]
-		if !ok {
-			left = append(left, id)
-			continue
-		}
-		v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
-		v.unheld = append(v.unheld, x.e)
-	}
-	return left
-}
-
-func (v *View) recallObjects(ids []object.ID) []object.ID {
-	left := ids[:0]
-	for _, id := range ids {
-		x, ok := v.kept.objects[id]
-		if !ok {
-			left = append(left, id)
-			continue
-		}
-		v.objects[id], v.of[id] = x.o, x.of
-		if len(x.holds) > 0 {
-			v.holds[id] = x.holds
-		}
-		if len(x.approved) > 0 {
-			v.approved[id] = x.approved
-		}
-		if x.remembered {
-			v.remembered[id] = true
-		}
-		for _, e := range x.of {
-			v.entries[e.ID], v.links[e.ID] = e, id
-		}
-		v.unheld = append(v.unheld, x.of...)
-	}
-	return left
+	kept   *Kept // of this view
+	before *Kept // of an earlier one; nil if there is none, or something changed since
 }
 
 var _ engine.View = (*View)(nil)
@@ -137,7 +48,7 @@ var _ engine.View = (*View)(nil)
 // View returns a view of what the transaction sees. connectors are in the
 // order of the rules.
 func (t *Tx) View(connectors []string) *View {
-	v := &View{t: t, order: map[string]int{}}
+	v := &View{t: t, order: map[string]int{}, kept: newKept()}
 	for i, c := range connectors {
 		v.order[c] = i
 	}
@@ -148,7 +59,7 @@ func (t *Tx) View(connectors []string) *View {
 // Forget drops what was loaded.
 func (v *View) Forget() {
 	v.keep()
-	*v = View{t: v.t, order: v.order, kept: v.kept,
+	*v = View{t: v.t, order: v.order, kept: v.kept, before: v.before,
 		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
 		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
 		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
@@ -277,10 +188,10 @@ func (v *View) loadObjects(need engine.Need) error {
 	for _, id := range ids {
 		v.objects[id] = nil
 		v.of[id] = nil
-		if w := rows[id]; w != nil {
-			v.objects[id] = &w.obj
-			keys = append(keys, w.key)
-		}
+	}
+	for id, w := range rows { // each once, however often it is asked for
+		v.objects[id] = &w.obj
+		keys = append(keys, w.key)
 	}
 	if err := v.loadLinked(rows, keys); err != nil {
 		return err
@@ -304,7 +215,7 @@ func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
 	var all []int64
 	for _, list := range of {
 		for _, k := range list {
-			if e := cmp.Or(v.byKey[k], v.kept.byKey[k]); e != nil {
+			if e := cmp.Or(v.byKey[k], v.kept.at(k), v.before.at(k)); e != nil {
 				got[k] = e
 			} else {
 				all = append(all, k)
@@ -363,34 +274,54 @@ func (v *View) loadLinks(need engine.Need) error {
 	return err
 }
 
+// loadAccounts reads where objects have accounts, and no more of these.
 func (v *View) loadAccounts(need engine.Need) error {
 	ids := fresh(need.Accounts, v.accounts)
-	if len(ids) == 0 {
-		return nil
-	}
-	rows, err := v.t.objectRowsOf(fresh(ids, v.of))
-	if err != nil {
-		return err
-	}
-	keys := make([]int64, 0, len(rows))
-	for _, w := range rows {
-		keys = append(keys, w.key)
-	}
-	if err := v.loadLinked(rows, keys); err != nil {
-		return err
-	}
+	var left []object.ID
 	for _, id := range ids {
 		v.accounts[id] = map[string]bool{}
-		for _, e := range v.of[id] {
+		of, ok := v.known(id)
+		if !ok {
+			left = append(left, id)
+		}
+		for _, e := range of {
 			if e.Exists() {
 				v.accounts[id][e.Connector] = true
 			}
 		}
-		if v.objects[id] == nil && rows[id] != nil {
-			delete(v.of, id) // its holds are not loaded
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	keys, err := v.t.objectKeysOf(left)
+	if err != nil {
+		return err
+	}
+	of, err := v.t.linked(slices.Sorted(maps.Values(keys)))
+	if err != nil {
+		return err
+	}
+	exist, err := v.t.exist(slices.Concat(slices.Collect(maps.Values(of))...))
+	for id, k := range keys {
+		for _, at := range of[k] {
+			if exist[at] {
+				v.accounts[id][v.t.rows.Name(layout.ConnOf(at))] = true
+			}
 		}
 	}
-	return nil
+	return err
+}
+
+// known returns the entries linked to an object, if they were read.
+func (v *View) known(id object.ID) ([]*space.Entry, bool) {
+	if of, ok := v.of[id]; ok {
+		return of, true
+	}
+	x, ok := v.kept.object(id)
+	if !ok {
+		x, ok = v.before.object(id)
+	}
+	return x.of, ok
 }
 
 // keyPrefixes returns the beginnings of the records for the keys; a nil one

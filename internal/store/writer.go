@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,9 @@ type Writer struct {
 	chunk int64
 	place int
 
-	bornKeys map[object.ID]int64 // of objects born in this transaction
+	kept     *Kept                    // what it changes, views have of it
+	heads    map[object.ID]*objectRow // of objects that were announced
+	bornKeys map[object.ID]int64      // of objects born in this transaction
 	refd     map[object.ID]map[string]metaverse.Origin
 	made     map[object.ID]int64 // of entries made in this transaction
 	births   *db.Batch
@@ -39,9 +42,20 @@ type Writer struct {
 
 // Writer returns a writer for a plan.
 func (t *Tx) Writer(plan int64) *Writer {
-	return &Writer{t: t, plan: plan, bornKeys: map[object.ID]int64{}, refd: map[object.ID]map[string]metaverse.Origin{}, made: map[object.ID]int64{}, edited: map[int64]int{},
+	return &Writer{t: t, plan: plan, heads: map[object.ID]*objectRow{}, bornKeys: map[object.ID]int64{}, refd: map[object.ID]map[string]metaverse.Origin{}, made: map[object.ID]int64{}, edited: map[int64]int{},
 		births: db.NewBatch("ib"), accounts: db.NewBatch("ib"), todos: db.NewBatch("iiiiiiib"), dead: db.NewBatch("i"), doneTodo: db.NewBatch("i")}
 }
+
+// Announce reads at once what is written about objects before Flush; those that
+// are not there are left out.
+func (w *Writer) Announce(ids []object.ID) error {
+	rows, err := w.t.headsOf(ids)
+	maps.Copy(w.heads, rows)
+	return err
+}
+
+// Over says what views have kept of what is changed.
+func (w *Writer) Over(k *Kept) { w.kept = k }
 
 // At says which unit of the plan is being applied.
 func (w *Writer) At(chunk int64, place int) { w.chunk, w.place = chunk, place }
@@ -64,6 +78,9 @@ func (w *Writer) objectKey(id object.ID) (int64, error) {
 
 // head reads an object that must be there, without its references.
 func (w *Writer) head(id object.ID) (*objectRow, error) {
+	if row := w.heads[id]; row != nil {
+		return row, nil
+	}
 	row, err := w.t.headOf(id)
 	if err == nil && row == nil {
 		err = fmt.Errorf("object %s: %w", id, errUnknown)
@@ -91,6 +108,7 @@ func (w *Writer) entryKey(id object.ID) (int64, error) {
 // Birth adds an object. References among its attributes are stored as edges.
 func (w *Writer) Birth(o *metaverse.Object) error {
 	t := w.t
+	w.kept.change(o.ID)
 	key, err := t.rows.Take(layout.ObjectKey, 1)
 	if err != nil {
 		return err
@@ -173,6 +191,7 @@ func (w *Writer) DropRef(obj object.ID, attr string, target object.ID) error {
 
 // touched returns the attributes of references that came to the object.
 func (w *Writer) touched(obj object.ID) map[string]metaverse.Origin {
+	w.kept.change(obj)
 	m := w.refd[obj]
 	if m == nil {
 		m = map[string]metaverse.Origin{}
@@ -207,6 +226,7 @@ func (w *Writer) ref(obj object.ID, attr string, target object.ID, drop bool) er
 // stays as it is, so that AddRef and DropRef may do it edge by edge.
 func (w *Writer) Put(is, was *metaverse.Object) error {
 	t := w.t
+	w.kept.change(is.ID)
 	row, err := w.head(is.ID)
 	if err != nil {
 		return err
@@ -224,10 +244,7 @@ func (w *Writer) Put(is, was *metaverse.Object) error {
 	}
 	w.puts = append(w.puts, layout.Raw{Key: row.key, Version: row.obj.Version + 1, Body: body})
 	w.history(is.ID)
-	if err := t.indexObject(row, t.sets.Drop); err != nil {
-		return err
-	}
-	if err := t.indexObject(&objectRow{key: row.key, typ: row.typ, obj: *is}, t.sets.Add); err != nil {
+	if err := t.reindexObject(row, &objectRow{key: row.key, typ: row.typ, obj: *is}); err != nil {
 		return err
 	}
 	return w.refs(row.key, is, was)
@@ -313,6 +330,7 @@ func (w *objectRow) withRefs(attrs map[string]metaverse.Origin) {
 // Death ends an object. Its birth moves into the history.
 func (w *Writer) Death(was *metaverse.Object) error {
 	t := w.t
+	w.kept.change(was.ID)
 	rows, err := t.objectRowsOf([]object.ID{was.ID})
 	if err != nil {
 		return err
@@ -340,6 +358,7 @@ func (w *Writer) Link(l engine.LinkEffect, was *space.Entry) error {
 		was = &space.Entry{}
 	}
 	from := was.Link
+	w.kept.change(l.Entry, l.To, from)
 	key, err := w.entryKey(l.Entry)
 	if err != nil {
 		return err
@@ -408,6 +427,7 @@ func (w *Writer) putRow(r *layout.Row) {
 // object. What is to be sent is what the unit being applied says.
 func (w *Writer) NewAccount(e *space.Entry, obj object.ID) error {
 	t := w.t
+	w.kept.change(e.ID, obj)
 	c, err := t.rows.Connector(e.Connector)
 	if err != nil {
 		return err
@@ -462,6 +482,7 @@ func (w *Writer) nest(c *layout.Connector, r *layout.Row, dn string) error {
 
 // SetPending replaces what is on its way for an entry; nothing ends it.
 func (w *Writer) SetPending(entry object.ID, list []space.Pending) error {
+	w.kept.change(entry)
 	key, err := w.entryKey(entry)
 	if err != nil {
 		return err
@@ -471,6 +492,7 @@ func (w *Writer) SetPending(entry object.ID, list []space.Pending) error {
 
 // Name gives an account that was never sent another DN.
 func (w *Writer) Name(e *space.Entry) error {
+	w.kept.clear() // those that lie in it are called otherwise too
 	key, err := w.entryKey(e.ID)
 	if err != nil {
 		return err
@@ -500,6 +522,7 @@ func (w *Writer) Name(e *space.Entry) error {
 
 // SetInitial replaces the values that the account was given once.
 func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
+	w.kept.change(entry)
 	key, err := w.entryKey(entry)
 	if err != nil {
 		return err
@@ -525,6 +548,7 @@ func (w *Writer) SetInitial(entry object.ID, initial object.Attrs) error {
 // DropEntry forgets an entry: an account that was never sent, or whose
 // deletion is confirmed.
 func (w *Writer) DropEntry(entry object.ID) error {
+	w.kept.change(entry)
 	key, err := w.entryKey(entry)
 	if err != nil {
 		return err
@@ -540,6 +564,7 @@ func (w *Writer) DropEntry(entry object.ID) error {
 
 // SetDue says when time alone changes something for the object.
 func (w *Writer) SetDue(id object.ID, at time.Time) error {
+	w.kept.change(id)
 	row, err := w.t.headOf(id)
 	if err != nil || row == nil || row.obj.Due.Equal(at) {
 		return err
@@ -600,6 +625,7 @@ func (w *Writer) Flush() error {
 	}
 	w.puts, w.entries, w.gone = nil, nil, nil
 	clear(w.edited)
+	clear(w.heads)
 	return nil
 }
 

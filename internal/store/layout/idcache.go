@@ -26,8 +26,8 @@ const (
 	idPageBits = 12
 	idPageMost = 2048 // pages, of 64 KiB
 	// idPageFrom is how many ids must be asked of one page for it to be read
-	// whole.
-	idPageFrom = 24
+	// whole, which costs as much as reading some hundred rows.
+	idPageFrom = 256
 )
 
 type idPage [1 << idPageBits]object.ID
@@ -102,6 +102,7 @@ func (t *Tx) idsOf(h heap, c *idCache, keys []int64, head func(body []byte, key 
 		return out, nil
 	}
 	keep := map[int64]object.ID{}
+	var lone []int64
 	for len(keys) > 0 {
 		n, no := 0, keys[0]>>idPageBits
 		for n < len(keys) && keys[n]>>idPageBits == no {
@@ -109,12 +110,14 @@ func (t *Tx) idsOf(h heap, c *idCache, keys []int64, head func(body []byte, key 
 		}
 		some := keys[:n]
 		keys = keys[n:]
-		if cached && n >= idPageFrom {
-			err = t.idPage(h, no, head, some, out, keep)
-		} else {
-			err = t.idsSingly(h, some, head, out, keep)
+		if !cached || n < idPageFrom {
+			lone = append(lone, some...)
+		} else if err := t.idPage(h, no, head, some, out, keep); err != nil {
+			return nil, err
 		}
-		if err != nil {
+	}
+	for some := range slices.Chunk(lone, 1000) {
+		if err := t.idsSingly(h, some, head, out, keep); err != nil {
 			return nil, err
 		}
 	}

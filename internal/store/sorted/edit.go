@@ -95,34 +95,41 @@ func (s *Sets) write(k Kind, no int64, update, insert, remove *db.Batch) error {
 	return s.tx.Load("chunk", []string{"kind", "run", "lo", "body"}, insert)
 }
 
-// touched reads the chunks that the records fall into.
+// touched reads the chunks that the records fall into, in order.
 func (s *Sets) touched(k Kind, no int64, recs *Recs, lists ...[]uint32) ([]chunk, error) {
-	b := db.NewBatch("b")
+	var all [][]byte
 	for _, list := range lists {
 		for _, at := range list {
-			b.Bytes(recs.At(int(at)))
+			all = append(all, recs.At(int(at)))
 		}
 	}
-	if b.Len() == 0 {
+	if len(all) == 0 {
 		return nil, nil
 	}
-	return s.chunks(k, no, b)
-}
-
-// chunks reads the chunks into which the records of b fall, in order.
-func (s *Sets) chunks(k Kind, no int64, b *db.Batch) ([]chunk, error) {
+	slices.SortFunc(all, bytes.Compare)
 	met := map[string]bool{}
 	which := db.NewBatch("b")
-	var lo, body []byte
-	err := s.tx.EachOf(b, []any{&lo}, func() error {
+	want := func(lo []byte) {
 		if !met[string(lo)] { // an empty one may come back as nil
 			met[string(lo)] = true
 			which.Text(string(lo))
 		}
-		return nil
-	}, floorChunk, int64(k), no)
-	if err != nil {
+	}
+	var lo, body []byte
+	los, ok, err := s.dense(k, no, all[0], after(all[len(all)-1]), len(all))
+	switch {
+	case err != nil:
 		return nil, err
+	case ok:
+		cover(los, len(all), func(i int) []byte { return all[i] }, want)
+	default:
+		b := db.NewBatch("b")
+		for _, rec := range all {
+			b.Bytes(rec)
+		}
+		if err := s.tx.EachOf(b, []any{&lo}, func() error { want(lo); return nil }, floorChunk, int64(k), no); err != nil {
+			return nil, err
+		}
 	}
 	return s.read(k, no, which, &lo, &body)
 }

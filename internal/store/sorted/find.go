@@ -96,7 +96,7 @@ func (s *Sets) ranges(k Kind, no int64, prefixes [][]byte, order []int) ([]chunk
 		}
 	}
 	var p, lo, next, body []byte
-	los, ok, err := s.dense(k, no, prefixes[order[0]], after(prefixes[order[len(order)-1]]), len(order)/4)
+	los, ok, err := s.dense(k, no, prefixes[order[0]], after(prefixes[order[len(order)-1]]), len(order))
 	if err != nil {
 		return nil, err
 	}

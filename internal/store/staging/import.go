@@ -4,12 +4,14 @@
 package staging
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -61,6 +63,7 @@ type Import struct {
 	index layout.Indexes
 	next  uint32 // the next place
 
+	ready func() error // waits until what is known was read
 	known known
 	ids   *idTable
 	dns   *idTable // nil in flat systems
@@ -174,9 +177,13 @@ func (m *Import) begin() error {
 	m.next = layout.PlaceOf(m.conn.NextKey)
 	if !m.opts.Full {
 		m.ids = newIDTable(1 << 10)
+		m.ready = func() error { return nil }
 		return nil
 	}
-	return m.of.rows.Read(m.ctx, m.loadAll)
+	loaded := make(chan error, 1)
+	go func() { loaded <- m.of.rows.Read(m.ctx, m.loadAll) }() // while the system is asked
+	m.ready = sync.OnceValue(func() error { return <-loaded })
+	return nil
 }
 
 // enter gives the import its number and writes its row, if that was not done
@@ -221,8 +228,8 @@ func (m *Import) Put(rec object.Record) error {
 	if !m.opts.Full {
 		return m.Change(Delta{Op: PutWhole, Record: rec})
 	}
-	if m.failed != nil {
-		return m.failed
+	if err := cmp.Or(m.failed, m.ready()); err != nil {
+		return err
 	}
 	return m.put(&rec)
 }

@@ -43,7 +43,10 @@ func (m *Import) settle() error {
 // where a later import of changes begins. The result waits for Release.
 func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
-	err := m.Drain()
+	err := m.ready()
+	if err == nil {
+		err = m.Drain()
+	}
 	if err == nil {
 		err = m.takeSame()
 	}
@@ -216,6 +219,7 @@ func (m *Import) goneByType(t *layout.Tx, keys []int64) (map[string]int64, error
 
 // Discard ends the import and forgets what it told.
 func (m *Import) Discard() error {
+	_ = m.ready() // what it read is of no use any more
 	m.cur.reset()
 	close(m.work)
 	for range 2 {

@@ -30,7 +30,7 @@ func printOf(print uint64) uint64 { return max(print, 2) }
 // called while another goroutine calls Put.
 func (m *Import) Same(typ, anchor string, print uint64, attrs []string, has []bool) bool {
 	k := &m.known
-	if k.ids == nil {
+	if m.ready() != nil || k.ids == nil {
 		return false
 	}
 	id := space.EntryID(m.name, anchor)

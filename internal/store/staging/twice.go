@@ -15,6 +15,9 @@ import (
 // Twice takes it that the system told the anchor once more. It reports whether
 // that is news.
 func (m *Import) Twice(anchor string) bool {
+	if m.ready() != nil {
+		return false
+	}
 	id := space.EntryID(m.name, anchor)
 	at := m.ids.find((*[16]byte)(&id))
 	return at == 0 || *m.cells.state(at)&cellSeen == 0 && !m.known.isSame(at) || m.refute(at)

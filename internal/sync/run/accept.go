@@ -20,7 +20,7 @@ import (
 func (d *deciding) accept(ctx context.Context) error {
 	d.queue, d.offers = d.dec.Queue(), d.dec.Offers()
 	d.dec, d.trig.Entries, d.trig.Objects = nil, nil, nil // a large plan's are large
-	a, err := d.r.acceptPlan(ctx, d.rep, d.plan, d.tallies, d.own)
+	a, err := d.r.acceptPlan(ctx, d.rep, &acceptance{plan: d.plan, tallies: d.tallies, own: d.own, kept: d.kept})
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 		switch p.State {
 		case store.PlanAccepting:
 			rep.count("resumed", 1)
-			if _, err := r.acceptPlan(ctx, rep, p, nil, store.Marks{}); err != nil {
+			if _, err := r.acceptPlan(ctx, rep, &acceptance{plan: p, own: store.Marks{}}); err != nil {
 				return err
 			}
 		case store.PlanDeciding:
@@ -265,10 +265,9 @@ func (r *Runner) finishPlan(ctx context.Context, rep *StepReport) error {
 }
 
 // acceptPlan applies what is left of a plan, one transaction a batch of chunks.
-// tallies are what guards count in it; a plan that was interrupted has noted it.
-// own are the marks that the plan set itself.
-func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, p store.Plan, tallies []*engine.Tally, own store.Marks) (*acceptance, error) {
-	a := &acceptance{r: r, plan: p, next: p.Accepted, tallies: tallies, own: own, waits: map[object.ID]bool{}, open: map[object.ID][]engine.Change{}}
+func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, a *acceptance) (*acceptance, error) {
+	p := a.plan
+	a.r, a.next, a.waits, a.open = r, p.Accepted, map[object.ID]bool{}, map[object.ID][]engine.Change{}
 	if err := a.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -302,6 +301,7 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	x := &accepting{acceptance: a, t: t}
 	next := a.next
 	w := t.Writer(a.plan.No)
+	w.Over(a.kept)
 	most := a.r.opt.Chunks
 	if err := t.Ahead(a.plan.No, next, min(most, chunks-next)); err != nil {
 		return err
@@ -367,11 +367,17 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 	if c == nil {
 		return incomplete(a.plan.No)
 	}
-	v := a.t.View(a.r.names())
+	v, err := a.t.View(a.r.names()).From(a.kept)
+	if err != nil {
+		return err
+	}
 	if err := a.load(v, c.Units); err != nil {
 		return err
 	}
 	if err := a.overtaken(v, c.Units, no); err != nil {
+		return err
+	}
+	if err := w.Announce(changed(c.Units)); err != nil {
 		return err
 	}
 	for i := range c.Units {
@@ -387,6 +393,17 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 		}
 	}
 	return nil
+}
+
+// changed lists the objects of units that do not bring them into being.
+func changed(units []engine.Unit) []object.ID {
+	var out []object.ID
+	for i := range units {
+		if u := &units[i]; !slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.Op == engine.Birth }) {
+			out = append(out, u.Object)
+		}
+	}
+	return out
 }
 
 // leaveOut notes a unit that does not go with its plan; its object is decided
@@ -506,7 +523,7 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 				return err
 			}
 		}
-		if len(e.Initial) > 0 {
+		if was := v.Entry(e.ID); len(e.Initial) > 0 && (was == nil || !was.Initial.Equal(e.Initial)) {
 			if err := w.SetInitial(e.ID, e.Initial); err != nil {
 				return err
 			}

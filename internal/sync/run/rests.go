@@ -21,7 +21,8 @@ type acceptance struct {
 	next  int64           // chunk to be accepted next
 	first map[string]bool // connectors in which no plan before this one made accounts
 
-	tallies []*engine.Tally // what guards count in the plan, until it is noted
+	tallies []*engine.Tally // what guards count in the plan, until it is noted; nil for a plan that was interrupted, which has noted it
+	kept    *store.Kept     // what deciding read
 
 	waits map[object.ID]bool            // units that wait: not approved, overtaken, or resting on one that waits (ACC-5)
 	open  map[object.ID][]engine.Change // what those would change that wait for approval

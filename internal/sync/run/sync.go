@@ -105,6 +105,7 @@ type deciding struct {
 	moment      int64
 	gen         int64
 	dec         *engine.Decider // until the plan is accepted
+	kept        *store.Kept     // what linking read
 	queue       []*engine.Queued
 	offers      map[object.ID][]engine.Key
 	plan        store.Plan
@@ -425,7 +426,10 @@ func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
 			}
 		}
 		var err error
-		todo, err = d.dec.Objects(v)
+		if todo, err = d.dec.Objects(v); err != nil {
+			return err
+		}
+		d.kept, err = v.Kept()
 		return err
 	})
 	var tallies []*engine.Tally
@@ -461,8 +465,11 @@ func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) ([]objec
 		return nil, nil
 	}
 	var todo []object.ID
-	err := d.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		todo, err = d.dec.Extend(t.View(d.connectors()), again)
+	err := d.r.store.Read(ctx, func(t *store.Tx) error {
+		v, err := d.view(t)
+		if err == nil {
+			todo, err = d.dec.Extend(v, again)
+		}
 		return err
 	})
 	return todo, err
@@ -526,9 +533,15 @@ func (d *deciding) ahead(ctx context.Context, wg *sync.WaitGroup, todo []object.
 	return out
 }
 
+// view is a view for deciding, which need not read again what linking read.
+func (d *deciding) view(t *store.Tx) (*store.View, error) { return t.View(d.connectors()).From(d.kept) }
+
 func (d *deciding) batch(ctx context.Context, ids []object.ID) (b batch) {
-	b.err = d.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		b.tally, err = d.dec.Batch(t.View(d.connectors()), ids)
+	b.err = d.r.store.Read(ctx, func(t *store.Tx) error {
+		v, err := d.view(t)
+		if err == nil {
+			b.tally, err = d.dec.Batch(v, ids)
+		}
 		return err
 	})
 	if b.err != nil {

@@ -22,9 +22,12 @@ func (c *conn) Import(ctx context.Context, scope connector.Scope, emit func(obje
 	}
 	prints := make([]fingerprint, 0, len(c.paths()))
 	anchors := newDistinct()
-	for i := range c.set.Files {
-		f := &c.set.Files[i]
-		im := &importer{ctx: ctx, file: f, scope: scope, emit: emit, anchors: anchors, spill: c.set.Spill}
+	list := make([]*importer, len(c.set.Files))
+	for i := range list {
+		list[i] = &importer{file: &c.set.Files[i], scope: scope, emit: emit, anchors: anchors, spill: c.set.Spill, early: make(chan *connector.Refusal), opened: make(chan error)}
+	}
+	defer openAhead(ctx, list)()
+	for _, im := range list {
 		got, err := im.run()
 		im.close()
 		if err != nil {
@@ -47,6 +50,11 @@ type importer struct {
 	anchors *distinct // of all files
 	spill   int
 
+	early  chan *connector.Refusal // what opening refuses
+	opened chan error              // closed when opened well
+	prints []fingerprint           // of what was read when it was opened
+	delta  []fingerprint
+
 	main    *source
 	shape   *shape
 	wanted  map[string][]column // by type
@@ -54,6 +62,38 @@ type importer struct {
 	slab    slab
 	looks   map[string]*look // by type
 	print   []byte           // memory for glimpse
+}
+
+// openAhead opens the files one after another, the next while one is read. stop
+// ends that and closes what was not closed.
+func openAhead(ctx context.Context, list []*importer) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	for _, im := range list {
+		im.ctx = ctx
+	}
+	go func() {
+		defer close(done)
+		for _, im := range list {
+			err := im.begin()
+			close(im.early)
+			select {
+			case im.opened <- err:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		for _, im := range list {
+			im.close()
+		}
+	}
 }
 
 func (im *importer) close() {
@@ -65,36 +105,45 @@ func (im *importer) close() {
 			e.close()
 		}
 	}
+	im.main, im.members = nil, nil
 }
 
-// run returns the fingerprints of the files, in the order of File.paths.
-func (im *importer) run() ([]fingerprint, error) {
-	var prints []fingerprint
+// begin opens the file and reads what must be known before its rows are told.
+func (im *importer) begin() (err error) {
 	if !slices.ContainsFunc(im.file.types(), im.scope.Wants) {
 		for _, path := range im.file.paths() {
 			p, err := takePrint(path)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			prints = append(prints, p)
+			im.prints = append(im.prints, p)
 		}
-		return prints, nil
+		return nil
 	}
 	// The delta file first: what comes into it from now on is news.
-	var delta []fingerprint
 	if im.file.Delta != nil {
 		p, err := takePrint(im.file.Delta.Path)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		delta = append(delta, p)
+		im.delta = append(im.delta, p)
 	}
 	if err := im.open(im.file.Path, im.file.Format, ""); err != nil {
-		return nil, err
+		return err
 	}
-	memberPrints, err := im.loadMembers()
-	if err != nil {
-		return nil, err
+	im.prints, err = im.loadMembers()
+	return err
+}
+
+// run returns the fingerprints of the files, in the order of File.paths.
+func (im *importer) run() ([]fingerprint, error) {
+	for ref := range im.early {
+		if err := im.scope.Refuse(ref); err != nil {
+			return nil, err
+		}
+	}
+	if err := <-im.opened; err != nil || im.main == nil {
+		return im.prints, err
 	}
 	if err := im.each(im.tell); err != nil {
 		return nil, err
@@ -106,7 +155,7 @@ func (im *importer) run() ([]fingerprint, error) {
 	if err := im.tellOrphans(); err != nil {
 		return nil, err
 	}
-	return append(append(append(prints, p), memberPrints...), delta...), nil
+	return slices.Concat([]fingerprint{p}, im.prints, im.delta), nil
 }
 
 func (im *importer) open(path string, f Format, change string) (err error) {

@@ -53,7 +53,7 @@ func (im *importer) loadFile(m *Members, e *edges) (fingerprint, error) {
 	if err != nil {
 		return fingerprint{}, err
 	}
-	refuse := func(line int, err error) error { return im.scope.Refuse(placed(err, m.Path, line, "")) }
+	refuse := func(line int, err error) error { return im.refuseEarly(placed(err, m.Path, line, "")) }
 	for {
 		if err := im.ctx.Err(); err != nil {
 			return fingerprint{}, err
@@ -85,6 +85,19 @@ func (im *importer) loadFile(m *Members, e *edges) (fingerprint, error) {
 		return fingerprint{}, err
 	}
 	return s.end()
+}
+
+// refuseEarly hands a refusal on to whoever reads the rows.
+func (im *importer) refuseEarly(ref *connector.Refusal) error {
+	if im.early == nil {
+		return im.scope.Refuse(ref)
+	}
+	select {
+	case im.early <- ref:
+		return nil
+	case <-im.ctx.Done():
+		return im.ctx.Err()
+	}
 }
 
 // shape finds the two columns of a members file.

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"slices"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/metaverse"
+	"muster/internal/sync/space"
+)
+
+// Kept is what a view does not forget, for passes that come by again and for
+// later views of the same: the first of what was loaded, as much as fits. Small
+// runs then read everything once.
+type Kept struct {
+	generation int64
+	entries    map[object.ID]keptEntry
+	byKey      map[int64]*space.Entry
+	objects    map[object.ID]keptObject
+	changed    map[object.ID]bool // objects and entries that were written since
+}
+
+type keptEntry struct {
+	key int64
+	e   *space.Entry
+}
+
+type keptObject struct {
+	o        *metaverse.Object
+	of       []*space.Entry
+	holds    []*engine.Hold
+	approved map[engine.Hash]bool
+
+	remembered bool
+}
+
+// keptMost is how many entries and how many objects are kept.
+const keptMost = 6000
+
+func newKept() *Kept {
+	return &Kept{entries: map[object.ID]keptEntry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]keptObject{}, changed: map[object.ID]bool{}}
+}
+
+// Kept returns what the view read, for a later view to take from. The view is
+// of no use afterwards.
+func (v *View) Kept() (*Kept, error) {
+	v.keep()
+	var err error
+	v.kept.generation, err = v.t.Generation()
+	return v.kept, err
+}
+
+// From lets the view take from what an earlier one read, unless what deciding
+// reads changed since. A writer that changes some of it is told so (Writer.Over).
+func (v *View) From(k *Kept) (*View, error) {
+	gen, err := v.t.Generation()
+	if err == nil && k != nil && k.generation == gen {
+		v.before = k
+	}
+	return v, err
+}
+
+// keep moves what was loaded into kept.
+func (v *View) keep() {
+	k := v.kept
+	if v.t.db.Writes() { // what is read may change
+		return
+	}
+	for key, e := range v.byKey {
+		if len(k.entries) >= keptMost {
+			break
+		}
+		k.entries[e.ID] = keptEntry{key, e}
+		k.byKey[key] = e
+	}
+	for id, o := range v.objects {
+		if len(k.objects) >= keptMost {
+			break
+		}
+		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id], v.remembered[id]}
+	}
+}
+
+// change notes that something is no longer as it was kept.
+func (k *Kept) change(ids ...object.ID) {
+	if k == nil {
+		return
+	}
+	for _, id := range ids {
+		k.changed[id] = true
+	}
+}
+
+// clear forgets all.
+func (k *Kept) clear() {
+	if k != nil {
+		*k = *newKept()
+	}
+}
+
+func (k *Kept) at(key int64) *space.Entry {
+	if k == nil || k.byKey[key] == nil || k.changed[k.byKey[key].ID] {
+		return nil
+	}
+	return k.byKey[key]
+}
+
+func (k *Kept) entry(id object.ID) (x keptEntry, ok bool) {
+	if k == nil || k.changed[id] {
+		return keptEntry{}, false
+	}
+	x, ok = k.entries[id]
+	return x, ok
+}
+
+func (k *Kept) object(id object.ID) (x keptObject, ok bool) {
+	if k == nil || k.changed[id] {
+		return keptObject{}, false
+	}
+	x, ok = k.objects[id]
+	ok = ok && (len(k.changed) == 0 || !slices.ContainsFunc(x.of, func(e *space.Entry) bool { return k.changed[e.ID] }))
+	return x, ok
+}
+
+// recallEntries loads from what was kept, and returns what is not there.
+func (v *View) recallEntries(ids []object.ID) []object.ID {
+	left := ids[:0]
+	for _, id := range ids {
+		x, ok := v.kept.entry(id)
+		if !ok {
+			x, ok = v.before.entry(id)
+		}
+		if !ok {
+			left = append(left, id)
+			continue
+		}
+		v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
+		v.unheld = append(v.unheld, x.e)
+	}
+	return left
+}
+
+func (v *View) recallObjects(ids []object.ID) []object.ID {
+	left := ids[:0]
+	for _, id := range ids {
+		x, ok := v.kept.object(id)
+		if !ok {
+			x, ok = v.before.object(id)
+		}
+		if !ok {
+			left = append(left, id)
+			continue
+		}
+		v.objects[id], v.of[id] = x.o, x.of
+		if len(x.holds) > 0 {
+			v.holds[id] = x.holds
+		}
+		if len(x.approved) > 0 {
+			v.approved[id] = x.approved
+		}
+		if x.remembered {
+			v.remembered[id] = true
+		}
+		for _, e := range x.of {
+			v.entries[e.ID], v.links[e.ID] = e, id
+		}
+		v.unheld = append(v.unheld, x.of...)
+	}
+	return left
+}
