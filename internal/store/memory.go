@@ -23,7 +23,10 @@ type named struct {
 func (v *View) loadLinkHolds(engine.Need) error {
 	list := v.unheld
 	v.unheld = nil
-	if none, err := v.t.empty("hold WHERE entry IS NOT NULL"); err != nil || none || len(list) == 0 {
+	if len(list) == 0 {
+		return nil
+	}
+	if none, err := v.t.empty("hold WHERE entry IS NOT NULL"); err != nil || none {
 		return err
 	}
 	of := map[object.ID]object.ID{}

@@ -75,7 +75,7 @@ func (t *Tx) busy(keys []int64) ([]int64, error) {
 		quiet, known := idle[sym]
 		if !known {
 			var n int64
-			found, err := t.db.One([]any{&n}, "SELECT key FROM todo WHERE conn = ? LIMIT 1", int64(sym))
+			found, err := t.db.One([]any{&n}, "SELECT key FROM todo WHERE conn = ? ORDER BY state, key LIMIT 1" /* by the index */, int64(sym))
 			if err != nil {
 				return nil, err
 			}
