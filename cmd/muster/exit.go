@@ -45,7 +45,7 @@ func (u *usageError) Unwrap() error { return &u.Problem }
 // configuration.
 var ours = []problem.Code{
 	codeOfUsage, "unknown-connector", "no-start-unknown-profile-name", "no-start-bad-ma-configuration", "bad-page", "bad-time", "no-such-target", "no-such-file",
-	"connector-settings", local.CodeRequest, secret.CodeMissing, secret.CodeUnsafe, secret.CodeInvalid, "folder-in-use", "demo-folder", "socket",
+	"connector-settings", "no-key-set", local.CodeRequest, secret.CodeMissing, secret.CodeUnsafe, secret.CodeInvalid, "folder-in-use", "demo-folder", "socket",
 	"not-editable", "not-founded-in-portal", "nothing-to-edit", "bad-value", "bad-name", "several-values", "one-value",
 }
 

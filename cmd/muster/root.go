@@ -95,7 +95,7 @@ func (c *cli) commands(root *cobra.Command) {
 	add(groupPortal, c.editCommand(), c.newCommand(), c.removeCommand())
 	add(groupDecide, c.planCommand(), c.queueCommand(), c.releaseCommand(), c.discardCommand(), c.disconnectCommand())
 	add(groupLook, c.findCommand(), c.showCommand(), c.explainCommand(), c.runsCommand())
-	add(groupRules, c.checkCommand(), c.testCommand(), c.schemaCommand(), c.initCommand(), c.fieldsCommand())
+	add(groupRules, c.checkCommand(), c.testCommand(), c.schemaCommand(), c.secretCommand(), c.initCommand(), c.fieldsCommand())
 	add(groupOther, c.demoCommand(), c.versionCommand())
 }
 

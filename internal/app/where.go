@@ -92,9 +92,29 @@ func (s settings) secrets() secret.Source {
 		chain = append(chain, secret.Dir(dir))
 	}
 	if s.sect != nil && s.sect.Has("secrets") {
-		chain = append(chain, secret.Dir(s.sect.Path("secrets")))
+		chain = append(chain, s.sealed(), secret.Dir(s.sect.Path("secrets")))
 	}
 	return chain
+}
+
+// sealed are the secrets that are kept under the key set.
+func (s settings) sealed() secret.Sealed {
+	return secret.Sealed{Dir: s.sect.Path("secrets"), Keys: s.sect.Path("keys")}
+}
+
+// SealedSecrets finds where the settings of a folder say that sealed secrets
+// are, and their key set.
+func SealedSecrets(dir string) (secret.Sealed, error) {
+	cfg, problems := Check(dir)
+	if cfg == nil {
+		return secret.Sealed{}, problems.Err()
+	}
+	s := settingsOf(dir, cfg.Tree)
+	if s.sect == nil || !s.sect.Has("secrets") || !s.sect.Has("keys") {
+		return secret.Sealed{}, &problem.Problem{Code: "no-key-set", Object: dir, Message: "the settings do not say where sealed secrets and their key set are",
+			Fix: "write into a file of the configuration: settings: {secrets: secrets, keys: /etc/muster/keys}"}
+	}
+	return s.sealed(), nil
 }
 
 // withPassword puts the password that the settings name into the store's URL.

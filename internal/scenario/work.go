@@ -212,8 +212,10 @@ func (w *world) replace(to, from string) *problem.Problem {
 	switch {
 	case !ok:
 		return stepProblem("the story has no file "+from, "add it below a line «-- "+from+" --»")
+	case strings.HasPrefix(to, secretsFolder+"/"):
+		return stepError(w.writeFile(to, f.Text))
 	case !strings.HasPrefix(to, configFolder+"/"):
-		return stepProblem(to+" is no configuration file", "name one below "+configFolder+"/")
+		return stepProblem(to+" is no configuration file", "name one below "+configFolder+"/, or below "+secretsFolder+"/")
 	}
 	before, err := os.ReadFile(filepath.Join(w.dir, filepath.FromSlash(to)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

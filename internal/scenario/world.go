@@ -13,6 +13,7 @@ import (
 
 	"muster/internal/base/config"
 	"muster/internal/base/problem"
+	"muster/internal/base/secret"
 	"muster/internal/store"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/rules"
@@ -107,7 +108,7 @@ func (w *world) writeConfig() error {
 		}
 	}
 	for _, f := range w.story.Files {
-		if strings.HasPrefix(f.Name, configFolder+"/") {
+		if strings.HasPrefix(f.Name, configFolder+"/") || strings.HasPrefix(f.Name, secretsFolder+"/") {
 			if err := w.writeFile(f.Name, f.Text); err != nil {
 				return err
 			}
@@ -156,9 +157,33 @@ func (w *world) runner(o run.Options) *run.Runner {
 		return w.now
 	}
 	o.Open = func(_ context.Context, x *run.Connected) (connector.Connector, error) {
+		if err := w.signIn(x); err != nil {
+			return nil, err
+		}
 		return w.systems[x.Name].open(x)
 	}
 	return run.New(w.store, w.cfg, o)
+}
+
+// secretsFolder is where a story keeps secrets, and the key set as keys.
+const secretsFolder = "secrets"
+
+// signIn asks for the secrets that the connector needs, as whoever opens the real
+// system would. A story without secrets has all that are asked for.
+func (w *world) signIn(x *run.Connected) error {
+	if !slices.ContainsFunc(w.story.Files, func(f File) bool { return strings.HasPrefix(f.Name, secretsFolder+"/") }) {
+		return nil
+	}
+	dir := filepath.Join(w.dir, secretsFolder)
+	from := secret.Chain{secret.Sealed{Dir: dir, Keys: filepath.Join(dir, "keys")}, secret.Dir(dir)}
+	for _, f := range x.Kind.Fields {
+		if f.Type == config.Secret && x.Section.Has(f.Name) {
+			if _, err := from.Secret(x.Section.Secret(f.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // fill makes the systems and puts in what the story's tables hold.

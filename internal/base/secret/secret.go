@@ -1,7 +1,8 @@
 // Package secret hands out credentials by name and keeps them from being
-// shown. Configuration names secrets; their values come from the environment
-// or from files that the operator places. The package never prints, logs,
-// encodes or stores a value, and never writes one into an error.
+// shown. Configuration names secrets; their values come from the environment,
+// from files that the operator places, or from sealed files, which a key set
+// opens. The package never prints or logs a value, never stores one that is not
+// sealed, and never writes one into an error.
 package secret
 
 import (

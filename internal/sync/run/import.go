@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"muster/internal/base/problem"
+	"muster/internal/base/secret"
 	"muster/internal/store"
 	"muster/internal/store/staging"
 	"muster/internal/sync/connector"
@@ -86,7 +87,7 @@ func (im *importing) open(ctx context.Context) error {
 // noStart is the result of a step that could not begin.
 func noStart(err error) Result {
 	switch code := codeOf(err); code {
-	case connector.FailedAuthentication:
+	case connector.FailedAuthentication, secret.CodeKeyLost, secret.CodeMissing, secret.CodeUnsafe, secret.CodeInvalid:
 		return NoStartCredentials
 	case connector.FailedConnection, connector.DroppedConnection:
 		return NoStartConnection

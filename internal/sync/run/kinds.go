@@ -27,7 +27,8 @@ func settingsKind() config.Kind {
 	return config.Kind{Type: "settings", Summary: "settings of the whole installation", Nameless: true, Fields: []config.Field{
 		{Name: "store", Type: config.Text, Default: "sqlite:muster.db", Summary: "the database: sqlite:PATH, or a postgres URL without its password", Example: "postgres://muster@db.example/muster"},
 		{Name: "storePassword", Type: config.Secret, Summary: "the secret that holds the database's password"},
-		{Name: "secrets", Type: config.Path, Summary: "a folder with one file a secret, beside the environment"},
+		{Name: "secrets", Type: config.Path, Summary: "a folder with one file a secret, beside the environment: NAME, or NAME.sealed under the key set"},
+		{Name: "keys", Type: config.Path, Summary: "the file of the key set under which secrets are sealed; keep it apart from the configuration and its backups", Example: "/etc/muster/keys"},
 		{Name: "approvals", Type: config.Int, Default: "1", Min: "1", Max: "9", Summary: "how many people must approve what waits; the author does not count when it is more than one"},
 		{Name: "edits", Type: config.Choice, Default: "unheld", Summary: "what is accepted of what people edit in the portal", Choices: []config.Option{
 			{Value: "unheld", Summary: "everything that no hold keeps back, at once"},
