@@ -61,27 +61,34 @@ type ahead struct {
 	stop            context.CancelFunc
 }
 
-// Ahead reads n chunks of a plan and decodes each while the transaction does
-// what it does with the one before; Chunk then returns them without delay.
-func (t *Tx) Ahead(plan, from, n int64) error {
+// Ahead reads n chunks of the plan that is being accepted, and decodes each, with
+// what its births come to, while the transaction does what it does with the one
+// before; Chunk then returns them without delay.
+func (t *Tx) Ahead(s engine.Stamp, from, n int64) error {
 	var list []*units.Packed
 	var no int64
 	var hashes, body []byte
 	err := t.db.Each([]any{&no, &hashes, &body}, func() error {
-		p, err := units.Open(plan, no, hashes, body)
+		p, err := units.Open(s.Plan, no, hashes, body)
 		list = append(list, p)
 		return err
-	}, "SELECT no, hashes, body FROM plan_chunk WHERE plan = ? AND no >= ? AND no < ? ORDER BY no", plan, from, from+n)
+	}, "SELECT no, hashes, body FROM plan_chunk WHERE plan = ? AND no >= ? AND no < ? ORDER BY no", s.Plan, from, from+n)
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	t.endAhead()
-	t.ahead = &ahead{plan: plan, next: from, end: from + int64(len(list)), chunks: make(chan decoded, 1), stop: stop}
+	t.ahead = &ahead{plan: s.Plan, next: from, end: from + int64(len(list)), chunks: make(chan decoded, 1), stop: stop}
 	to := t.ahead.chunks
 	go func() {
 		for _, p := range list {
 			c, err := p.Chunk()
+			if err == nil {
+				c.Born = make([]*engine.Effect, len(c.Units))
+				for i := range c.Units {
+					c.Born[i] = engine.Born(&c.Units[i], s)
+				}
+			}
 			select {
 			case to <- decoded{c, err}:
 			case <-ctx.Done():

@@ -79,22 +79,9 @@ func (v *View) Load(need engine.Need) error {
 	return nil
 }
 
-// Absent tells the view that there are no entries with the ids.
-func (v *View) Absent(ids []object.ID) {
-	for _, id := range ids {
-		v.entries[id], v.links[id] = nil, object.ID{}
-	}
-}
-
-// LoadBirths readies the view for applying units that bring objects into being
-// and do no more to the entries that they link than to link them: the objects
-// are not there, and of the entries no values are read.
-func (v *View) LoadBirths(born, linked []object.ID) error {
-	for _, id := range born {
-		if _, ok := v.objects[id]; !ok {
-			v.objects[id], v.of[id] = nil, nil
-		}
-	}
+// LoadHeads loads entries that are going to be linked and no more: no values
+// of them are read.
+func (v *View) LoadHeads(linked []object.ID) error {
 	ids := fresh(linked, v.entries)
 	if len(ids) == 0 {
 		return nil

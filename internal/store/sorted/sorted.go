@@ -207,20 +207,21 @@ func (s *Sets) writeRuns(k Kind) error {
 	return s.tx.Load("chunk_run", []string{"kind", "run", "level", "recs"}, b)
 }
 
-// append writes the records as a new run and merges runs where there are
-// many.
+// append writes the records behind a run, or as a new run, and merges runs where
+// there are many.
 func (s *Sets) append(k Kind, recs *Recs, adds []uint32) error {
+	if behind, err := s.behind(k, recs.At(int(adds[0]))); behind != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		behind.recs += int64(len(adds))
+		return s.writeRun(k, behind.no, false, recs, adds)
+	}
 	no := int64(1)
 	for _, r := range s.runs[k] {
 		no = max(no, r.no+1)
 	}
-	w := newWriter(s.tx, k, no)
-	for _, at := range adds {
-		if err := w.add(recs.At(int(at))); err != nil {
-			return err
-		}
-	}
-	if err := w.close(); err != nil {
+	if err := s.writeRun(k, no, true, recs, adds); err != nil {
 		return err
 	}
 	s.runs[k] = append(s.runs[k], run{no: no, recs: int64(len(adds))})
@@ -238,6 +239,41 @@ func (s *Sets) append(k Kind, recs *Recs, adds []uint32) error {
 			return err
 		}
 	}
+}
+
+// writeRun writes records as chunks of a run: its first ones, or such as follow
+// all that it has.
+func (s *Sets) writeRun(k Kind, no int64, first bool, recs *Recs, adds []uint32) error {
+	w := newWriter(s.tx, k, no)
+	w.first = first
+	for _, at := range adds {
+		if err := w.add(recs.At(int(at))); err != nil {
+			return err
+		}
+	}
+	return w.close()
+}
+
+// behind returns the largest run if all that it has comes before rec, so that what
+// is loaded in order needs no merging; otherwise nil.
+func (s *Sets) behind(k Kind, rec []byte) (*run, error) {
+	if len(s.runs[k]) == 0 {
+		return nil, nil
+	}
+	r := &s.runs[k][largest(s.runs[k])]
+	var body []byte
+	found, err := s.tx.One([]any{&body}, "SELECT body FROM chunk WHERE kind = ? AND run = ? ORDER BY lo DESC LIMIT 1", int64(k), r.no)
+	if err != nil || !found {
+		return nil, err
+	}
+	var last Recs
+	if !unpack(&last, body) {
+		return nil, damaged(k, r.no)
+	}
+	if last.Len() == 0 || bytes.Compare(last.At(last.Len()-1), rec) >= 0 {
+		return nil, nil
+	}
+	return r, nil
 }
 
 // Compact merges the runs of a set into one, which makes reading it faster.

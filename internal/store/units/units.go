@@ -88,6 +88,7 @@ type Chunk struct {
 	No     int64
 	Hashes []engine.Hash // of the units
 	Units  []engine.Unit
+	Born   []*engine.Effect // of each unit engine.Born, if that was asked for; else none
 }
 
 // Packed is a chunk as it is stored. Units are decoded when they are asked for.

@@ -79,11 +79,65 @@ func Fresh(v View, u *Unit) bool {
 	return true
 }
 
+// Given is what applying a unit reads of a View.
+type Given interface {
+	Load(need Need) error
+	Entry(id object.ID) *space.Entry
+	Object(id object.ID) *metaverse.Object
+	EntriesOf(obj object.ID) []*space.Entry
+	Holds(obj object.ID) []*Hold
+}
+
+// nothing is given where nothing is stored.
+type nothing struct{}
+
+func (nothing) Load(Need) error                    { return nil }
+func (nothing) Entry(object.ID) *space.Entry       { return nil }
+func (nothing) Object(object.ID) *metaverse.Object { return nil }
+func (nothing) EntriesOf(object.ID) []*space.Entry { return nil }
+func (nothing) Holds(object.ID) []*Hold            { return nil }
+
+// Born works out what accepting a unit writes that brings its object into being
+// and for which nothing needs to be read: it only links the entries that are
+// there, and changes nothing in their systems. Of other units it is nil. It is
+// what Apply says as long as nothing that deciding reads has changed, and no
+// account of an earlier life is left in the connectors of Effect.Added.
+func Born(u *Unit, s Stamp) *Effect {
+	if !plainBirth(u) {
+		return nil
+	}
+	e, err := Apply(nothing{}, u, s)
+	if err != nil {
+		return nil // applying it says what is wrong
+	}
+	return e
+}
+
+// plainBirth reports that the unit brings its object into being, and changes
+// nothing in the systems whose entries it links.
+func plainBirth(u *Unit) bool {
+	born := false
+	var linked, changed []string
+	for i := range u.Changes {
+		switch c := &u.Changes[i]; {
+		case c.Op == Birth:
+			born = true
+		case c.Op == Link:
+			linked = append(linked, c.Connector)
+		case c.Op == Unlink:
+			return false
+		case c.Connector != "" && (len(changed) == 0 || changed[len(changed)-1] != c.Connector):
+			changed = append(changed, c.Connector)
+		}
+	}
+	return born && !slices.ContainsFunc(linked, func(c string) bool { return slices.Contains(changed, c) })
+}
+
 // Apply works out what accepting the unit writes. It decides nothing: the
 // changes are carried out as they stand. The view has loaded what Needs says.
 // The entries that the unit's basis does not name leave the object by the units
 // of others, and are none of its business.
-func Apply(v View, u *Unit, s Stamp) (*Effect, error) {
+func Apply(v Given, u *Unit, s Stamp) (*Effect, error) {
 	a := &applier{v: v, u: u, s: s, e: &Effect{Claims: u.Claims}, entries: map[string]*space.Entry{},
 		touched: map[string]bool{}, added: map[string]bool{}}
 	a.was = v.Object(u.Object)
@@ -122,7 +176,7 @@ func (u *Unit) stays(entry object.ID) bool {
 
 // applier carries out one unit.
 type applier struct {
-	v       View
+	v       Given
 	u       *Unit
 	s       Stamp
 	e       *Effect

@@ -303,7 +303,7 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	w := t.Writer(a.plan.No)
 	w.Over(a.kept)
 	most := a.r.opt.Chunks
-	if err := t.Ahead(a.plan.No, next, min(most, chunks-next)); err != nil {
+	if err := t.Ahead(a.stamp(), next, min(most, chunks-next)); err != nil {
 		return err
 	}
 	for n := int64(0); next < chunks && n < most && x.changes < changesAtOnce; n++ {
@@ -323,6 +323,10 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	}
 	a.next = next
 	return t.SetPlanState(a.plan.No, store.PlanAccepting, next)
+}
+
+func (a *acceptance) stamp() engine.Stamp {
+	return engine.Stamp{Plan: a.plan.No, At: a.plan.Started}
 }
 
 // firstPlanned lists the connectors in which no plan has made accounts yet:
@@ -371,7 +375,8 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 	if err != nil {
 		return err
 	}
-	if err := a.load(v, c.Units); err != nil {
+	known, err := a.load(v, c)
+	if err != nil {
 		return err
 	}
 	if err := a.overtaken(v, c.Units, no); err != nil {
@@ -388,7 +393,7 @@ func (a *accepting) chunk(w *store.Writer, no int64) error {
 			continue
 		}
 		w.At(no, i)
-		if err := a.unit(w, v, u); err != nil {
+		if err := a.unit(w, v, u, known[i]); err != nil {
 			return err
 		}
 	}
@@ -431,71 +436,53 @@ func (a *accepting) namesOf(u *engine.Unit) []engine.Name {
 	return out
 }
 
-// load reads what applying the units reads: of those that only bring an object
-// into being, next to nothing.
-func (a *accepting) load(v *store.View, units []engine.Unit) error {
+// load reads what applying the units reads, and returns what those come to of
+// which that is known: that they bring their objects into being, and of the
+// entries that they link no more than that they are there.
+func (a *accepting) load(v *store.View, c *units.Chunk) ([]*engine.Effect, error) {
 	gen, err := a.t.Generation()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var births, others []engine.Unit
-	for _, u := range units {
-		if gen == a.plan.Generation && plainBirth(&u) {
-			births = append(births, u)
-		} else {
-			others = append(others, u)
-		}
-	}
-	var absent []object.ID
-	for i := range births {
-		for k := range births[i].Changes {
-			if c := &births[i].Changes[k]; c.Op == engine.AddAccount && a.first[c.Connector] {
-				absent = append(absent, space.AccountID(c.Connector, births[i].Object, 0))
+	known := make([]*engine.Effect, len(c.Units))
+	var linked []object.ID
+	var others []engine.Unit
+	for i := range c.Units {
+		if i < len(c.Born) && c.Born[i] != nil && gen == a.plan.Generation && a.firstThere(c.Born[i].Added) {
+			known[i] = c.Born[i]
+			for _, l := range known[i].Links {
+				linked = append(linked, l.Entry)
 			}
+			continue
 		}
+		others = append(others, c.Units[i])
 	}
-	v.Absent(absent)
-	n := engine.Needs(births)
-	if err := v.LoadBirths(n.Objects, n.Entries); err != nil {
-		return err
+	if err := v.LoadHeads(linked); err != nil {
+		return nil, err
 	}
-	return v.Load(engine.Needs(others))
+	return known, v.Load(engine.Needs(others))
 }
 
-// plainBirth reports that the unit brings its object into being, and only links
-// the entries that are there: it changes nothing in their systems.
-func plainBirth(u *engine.Unit) bool {
-	born := false
-	var linked, changed []string
-	for i := range u.Changes {
-		switch c := &u.Changes[i]; {
-		case c.Op == engine.Birth:
-			born = true
-		case c.Op == engine.Link:
-			linked = append(linked, c.Connector)
-		case c.Op == engine.Unlink:
-			return false
-		case c.Connector != "" && (len(changed) == 0 || changed[len(changed)-1] != c.Connector):
-			changed = append(changed, c.Connector)
-		}
-	}
-	return born && !slices.ContainsFunc(linked, func(c string) bool { return slices.Contains(changed, c) })
+// firstThere reports that no plan before this one made accounts where these are
+// added, so that none of an earlier life can be there.
+func (a *accepting) firstThere(added []*space.Entry) bool {
+	return !slices.ContainsFunc(added, func(e *space.Entry) bool { return !a.first[e.Connector] })
 }
 
-// unit writes what one unit does.
-func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
-	fx, err := engine.Apply(v, u, engine.Stamp{Plan: a.plan.No, At: a.plan.Started})
-	if err != nil {
-		return err
+// unit writes what one unit does; fx is nil if that is still to be worked out.
+func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit, fx *engine.Effect) (err error) {
+	if fx == nil {
+		if fx, err = engine.Apply(v, u, a.stamp()); err != nil {
+			return err
+		}
 	}
-	was := v.Object(u.Object)
 	switch {
 	case fx.Born:
 		err = w.Birth(fx.Object)
 	case !fx.Ended.IsZero():
-		err = w.Death(was)
+		err = w.Death(v.Object(u.Object))
 	case fx.Object != nil:
-		err = w.Put(fx.Object, was)
+		err = w.Put(fx.Object, v.Object(u.Object))
 	}
 	if err != nil {
 		return err
@@ -536,7 +523,7 @@ func (a *accepting) unit(w *store.Writer, v *store.View, u *engine.Unit) error {
 	}
 	a.mark = append(a.mark, fx.Recheck...)
 	a.ended = append(a.ended, fx.Holds...)
-	a.tally(v, u)
+	a.tally(v, u, fx.Born)
 	return nil
 }
 

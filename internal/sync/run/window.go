@@ -138,10 +138,12 @@ func addCounts(t *store.Tx, p store.Plan, accepted, linked map[engine.Count]int)
 }
 
 // tally counts how many accounts and references a unit links or cuts.
-func (a *accepting) tally(v *store.View, u *engine.Unit) {
+func (a *accepting) tally(v *store.View, u *engine.Unit, born bool) {
 	types := map[string]string{}
-	for _, e := range v.EntriesOf(u.Object) {
-		types[e.Connector] = e.Type
+	if !born {
+		for _, e := range v.EntriesOf(u.Object) {
+			types[e.Connector] = e.Type
+		}
 	}
 	for i := range u.Changes {
 		c := &u.Changes[i]
