@@ -124,13 +124,12 @@ func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Contex
 	if err != nil && s.Message == "" {
 		s.Message = err.Error()
 	}
-	if err != nil && (s.Result == "" || s.Result.GoesOn()) {
+	switch {
+	case errors.Is(err, context.Canceled): // wherever it was
+		s.Result = StoppedByUser
+	case err != nil && (s.Result == "" || s.Result.GoesOn()):
 		s.Result = CallFailure
-		if errors.Is(err, context.Canceled) {
-			s.Result = StoppedByUser
-		}
-	}
-	if s.Result == "" {
+	case s.Result == "":
 		s.Result = Success
 	}
 	return err
