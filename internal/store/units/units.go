@@ -198,8 +198,9 @@ type Cache struct {
 	list []*Packed // the latest last
 }
 
-// chunksKept is how many chunks are remembered.
-const chunksKept = 8
+// chunksKept is how many chunks are remembered: those of the accounts that an
+// export sends, and of the next, which are read meanwhile.
+const chunksKept = 12
 
 // Get returns a chunk that is remembered, nil if it is not.
 func (c *Cache) Get(plan, no int64) *Packed {

@@ -27,6 +27,9 @@ const (
 // Stages lists them in order.
 var Stages = []Stage{AddsAndValues, Renames, References, Removals, Deletes}
 
+// refers reports that references are sent in the stage.
+func (st Stage) refers() bool { return st == References || st == Removals }
+
 // stages is a set of stages.
 type stages uint8
 

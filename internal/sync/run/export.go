@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ type exporting struct {
 	sys  *System
 	left stages // in which some account may need a call
 	sent int64
+
+	demands bool // some type demands a reference
 
 	named []store.Answer // what the system calls new accounts, not written yet
 	again []object.ID    // accounts whose changes were refused: they are decided again
@@ -125,6 +128,60 @@ func (ex *exporting) pending(ctx context.Context, states []space.State, after in
 	return list, next, err
 }
 
+// page is some of the accounts with something to send.
+type page struct {
+	list  []*space.Entry
+	named accounts // that they refer to; nil if that was not read
+}
+
+// accounts are accounts in the system, by object.
+type accounts map[object.ID]*space.Entry
+
+// outgoing goes through the accounts with something to send, a page at a time.
+// The next page is read while one is sent: nothing that is done to the accounts
+// of one changes what is to be sent of others.
+func (ex *exporting) outgoing(ctx context.Context, stage Stage) iter.Seq2[page, error] {
+	type read struct {
+		page page
+		err  error
+	}
+	return func(yield func(page, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		pages, done := make(chan read), make(chan struct{})
+		go func() {
+			defer close(done)
+			defer close(pages)
+			for after := int64(0); ; {
+				var p page
+				var next int64
+				var err error
+				p.list, next, err = ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
+				if err == nil && stage.refers() && !ex.demands { // nobody is added in this stage
+					p.named, err = ex.meet(ctx, p.list)
+				}
+				select {
+				case pages <- read{p, err}:
+				case <-ctx.Done():
+					return
+				}
+				if err != nil || next == 0 {
+					return
+				}
+				after = next
+			}
+		}()
+		defer func() {
+			stop()
+			<-done
+		}()
+		for p := range pages {
+			if !yield(p.page, p.err) {
+				return
+			}
+		}
+	}
+}
+
 // keep writes what became of entries' changes.
 func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []store.Answer) error {
 	if len(changed) == 0 && len(named) == 0 {
@@ -168,20 +225,19 @@ func (ex *exporting) stage(ctx context.Context, stage Stage) error {
 
 // pages makes the calls of a stage, a page of accounts at a time.
 func (ex *exporting) pages(ctx context.Context, stage Stage, fn func([]*Call) error) error {
-	for after := int64(0); ; {
-		list, next, err := ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
+	for p, err := range ex.outgoing(ctx, stage) {
 		if err != nil {
 			return err
 		}
-		calls, err := ex.calls(ctx, stage, list)
+		calls, err := ex.calls(ctx, stage, p)
 		if err != nil {
 			return err
 		}
-		if err := fn(calls); err != nil || next == 0 {
+		if err := fn(calls); err != nil {
 			return err
 		}
-		after = next
 	}
+	return ctx.Err()
 }
 
 // fromTheTop sends adds level by level, so that each container is there before
@@ -294,15 +350,22 @@ func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error
 func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
 
 // calls makes the calls of a stage for a page of entries.
-func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry) ([]*Call, error) {
-	if stage == References || stage == Removals {
-		if err := errors.Join(ex.keepNames(ctx), ex.meet(ctx, list)); err != nil {
-			return nil, err
+func (ex *exporting) calls(ctx context.Context, stage Stage, p page) ([]*Call, error) {
+	if stage.refers() {
+		if p.named == nil {
+			err := ex.keepNames(ctx)
+			if err == nil {
+				p.named, err = ex.meet(ctx, p.list)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
+		ex.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return ex.sys.called(p.named[obj], byDN) }
 	}
 	var out []*Call
 	var waiting []*space.Entry
-	for _, e := range list {
+	for _, e := range p.list {
 		ex.left |= ex.sys.stages(e)
 		c, waits := ex.sys.calls(stage, e)
 		if c != nil {
@@ -322,7 +385,7 @@ func (ex *exporting) calls(ctx context.Context, stage Stage, list []*space.Entry
 
 // meet finds out how the connected system calls the accounts that the entries
 // refer to.
-func (ex *exporting) meet(ctx context.Context, list []*space.Entry) error {
+func (ex *exporting) meet(ctx context.Context, list []*space.Entry) (named accounts, err error) {
 	var targets []object.ID
 	for _, e := range list {
 		for i := range e.Pending {
@@ -331,13 +394,11 @@ func (ex *exporting) meet(ctx context.Context, list []*space.Entry) error {
 			}
 		}
 	}
-	var names map[object.ID]*space.Entry
-	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		names, err = t.AccountsIn(ex.x.Name, targets)
+	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		named, err = t.AccountsIn(ex.x.Name, targets)
 		return err
 	})
-	ex.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return ex.sys.called(names[obj], byDN) }
-	return err
+	return named, err
 }
 
 // system returns what is known of the connected system before anybody refers to
@@ -351,6 +412,7 @@ func (ex *exporting) system() *System {
 			}
 		}
 	}
+	ex.demands = len(demand) > 0
 	return &System{
 		Atomic: ex.desc.Traits.Atomic,
 		Type:   func(name string) object.Type { t, _ := ex.desc.Schema.Type(name); return t },
