@@ -19,6 +19,7 @@ type full interface {
 	connector.Exporter
 	connector.Finder
 	connector.Waiter
+	connector.Divided
 }
 
 // played is a connection to a system of a story.

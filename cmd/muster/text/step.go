@@ -38,6 +38,9 @@ func StepName(s run.Step) string {
 	if s.Full {
 		name += " full"
 	}
+	for _, dn := range s.In {
+		name += " in " + dn
+	}
 	return name
 }
 

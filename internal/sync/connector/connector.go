@@ -88,6 +88,12 @@ type Waiter interface {
 	Wait(ctx context.Context, since Mark) error
 }
 
+// Divided is a system that can be read a container at a time (Scope.Containers).
+type Divided interface {
+	// HasContainer reports that something is called by the DN, whatever its type.
+	HasContainer(ctx context.Context, dn string) (bool, error)
+}
+
 // Mark is where an import of changes starts: the connector's own text, kept by
 // Muster and never looked into.
 type Mark string

@@ -20,6 +20,7 @@ const (
 	FailedAuthentication problem.Code = "failed-authentication"
 	FailedPermission     problem.Code = "failed-permission"
 	PartitionGone        problem.Code = "no-start-partition-delete"
+	MissingPartition     problem.Code = "missing-partition-for-run-step"
 	FailedSearch         problem.Code = "failed-search"
 	ParseError           problem.Code = "parse-error"
 	ReadError            problem.Code = "read-error"

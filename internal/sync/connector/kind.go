@@ -19,6 +19,10 @@ type Kind struct {
 	// Schema returns what the configuration declares of the system's types,
 	// without connecting; rules are checked against it.
 	Schema func(s *config.Section) (object.Schema, error)
+	// Partitions returns the partitions that the section names; none means all
+	// that the system has. A system that is not divided has none either. Nil in
+	// kinds whose systems never are.
+	Partitions func(s *config.Section) (names []string, divided bool)
 	// Open connects. Secrets are asked for by name.
 	Open func(ctx context.Context, s *config.Section, secrets secret.Source) (Connector, error)
 }
@@ -33,10 +37,11 @@ const (
 	Finds          Ability = "find"
 	SetsPasswords  Ability = "set passwords"
 	Waits          Ability = "wait for changes"
+	Divides        Ability = "import a container"
 )
 
 // AllAbilities lists every ability, in the order people are shown them.
-var AllAbilities = []Ability{ImportsChanges, Exports, Finds, SetsPasswords, Waits}
+var AllAbilities = []Ability{ImportsChanges, Exports, Finds, SetsPasswords, Waits, Divides}
 
 // Abilities reports which abilities c has. It is the only place that asks, so
 // the manual, the pages and the runner always agree.
@@ -56,6 +61,9 @@ func Abilities(c Connector) []Ability {
 	}
 	if _, ok := c.(Waiter); ok {
 		out = append(out, Waits)
+	}
+	if _, ok := c.(Divided); ok {
+		out = append(out, Divides)
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"muster/internal/base/config"
@@ -270,10 +271,37 @@ func (c *Config) step(b *config.Block) (Step, *problem.Problem) {
 		return st, nil
 	}
 	st.Full = b.Bool("full")
-	if _, wrong := c.Connector(st.Connector); wrong != nil {
+	x, wrong := c.Connector(st.Connector)
+	if wrong != nil {
 		return st, b.Problem(wrong.Code, wrong.Message, wrong.Fix, string(st.Do))
 	}
-	return st, nil
+	st.In = b.Texts("in")
+	return st, x.lacks(b, st)
+}
+
+// lacks reports a container that the connector does not have, as far as its
+// section shows it (ERR-8).
+func (x *Connected) lacks(b *config.Block, st Step) *problem.Problem {
+	switch {
+	case len(st.In) == 0 || x.Kind.Name == "":
+		return nil
+	case st.Do != Import:
+		return b.Problem("profile-step", "only an import is limited to containers", "remove in, or import", "in")
+	}
+	var all []string
+	divided := false
+	if x.Kind.Partitions != nil {
+		all, divided = x.Kind.Partitions(x.Section)
+	}
+	if !divided {
+		return b.Problem(connector.MissingPartition, "connector "+x.Name+" has no containers", "remove in", "in")
+	}
+	for i, dn := range st.In {
+		if len(all) > 0 && !inside(dn, all) {
+			return b.Problem(connector.MissingPartition, dn+" lies in no partition of connector "+x.Name, suggestion(dn, all), "in", strconv.Itoa(i))
+		}
+	}
+	return nil
 }
 
 func (c *Config) schedules(tree *config.Tree) problem.List {

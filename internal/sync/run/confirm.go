@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 
 	"muster/internal/base/object"
 	"muster/internal/store"
@@ -13,9 +14,12 @@ import (
 // their way to the connector's accounts (EXP-8 to EXP-12, EXP-17).
 func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) error {
 	var last []staging.Stats
+	var only []string
 	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
-		last, err = t.LastImports(x.Name, 1)
-		return err
+		if last, err = t.LastImports(x.Name, 1); err != nil {
+			return err
+		}
+		return setting(t, settingOnly+x.Name, &only)
 	})
 	if err != nil || len(last) == 0 {
 		return err
@@ -30,6 +34,9 @@ func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) err
 				return err
 			}
 			next = n
+			if len(only) > 0 { // nobody looked elsewhere
+				list = slices.DeleteFunc(list, func(e *space.Entry) bool { return !inside(e.DN, only) })
+			}
 			return r.confirmSome(t, x, rep, list, began, full)
 		})
 		if err != nil || next == 0 {

@@ -51,7 +51,11 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport, byHand bool) e
 		return err
 	}
 	defer im.conn.Close() // everything was read
-	mark, err := im.read(ctx)
+	read := im.read
+	if len(rep.In) > 0 {
+		read = im.readPart
+	}
+	mark, err := read(ctx)
 	if err != nil {
 		return im.broke(err)
 	}
@@ -60,7 +64,7 @@ func (r *Runner) importStep(ctx context.Context, rep *StepReport, byHand bool) e
 		return im.broke(err)
 	}
 	im.count(stats)
-	if err := r.keepParts(ctx, x, im.desc); err != nil {
+	if err := r.keepParts(ctx, x, im.desc, rep.In); err != nil {
 		return err
 	}
 	return im.judge(ctx, stats)
@@ -75,6 +79,9 @@ func (im *importing) open(ctx context.Context) error {
 	}
 	if im.desc, err = im.conn.Describe(ctx); err == nil {
 		err = im.r.fits(ctx, im.x, im.desc, im.hand)
+	}
+	if err == nil {
+		err = im.findParts(ctx)
 	}
 	if err != nil {
 		im.conn.Close() // the first error counts
@@ -96,7 +103,7 @@ func noStart(err error) Result {
 		return NoStartConnection
 	case connector.PartitionGone:
 		return NoStartPartition
-	case "bad-configuration", "connector-settings", connector.TypeMismatch:
+	case connector.MissingPartition, "bad-configuration", "connector-settings", connector.TypeMismatch:
 		return NoStartBadConfig
 	default:
 		return NoStartConnection
@@ -166,9 +173,9 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 func (im *importing) next(mark connector.Mark) watermark {
 	w := watermark{im.x.selection(), mark}
 	switch {
-	case im.lacks, im.bad > 0 && im.from.selection != w.selection:
+	case im.lacks, (im.bad > 0 || len(im.rep.In) > 0) && im.from.selection != w.selection:
 		return watermark{}
-	case im.bad > 0:
+	case im.bad > 0, len(im.rep.In) > 0: // the rest of the system was not looked at
 		return im.from
 	}
 	return w

@@ -43,6 +43,7 @@ func profileKind() config.Kind {
 		{Name: "sync", Type: config.Choice, Summary: "decide and accept", Choices: []config.Option{{Value: "delta", Summary: "who moved"}, {Value: "full", Summary: "everybody"}}},
 		{Name: "export", Type: config.Text, Summary: "a connector to send to"},
 		{Name: "full", Type: config.Bool, Default: "false", Summary: "with import: everything, not only what changed"},
+		{Name: "in", Type: config.List, Elem: &config.Field{}, Summary: "with import: only what lies in these containers, and everything of it", Example: "ou=people,dc=example,dc=com"},
 	}}
 	return config.Kind{Type: "profile", Summary: "steps that run one after another", Fields: []config.Field{
 		{Name: "steps", Type: config.List, Required: true, AtLeast: 1, Elem: &step, Summary: "the steps, in order"},
@@ -90,6 +91,8 @@ type Step struct {
 	Do        Do     `json:"do"`
 	Connector string `json:"connector,omitempty"` // "" for Sync
 	Full      bool   `json:"full,omitempty"`
+	// In names the containers that are imported; nil: all.
+	In []string `json:"in,omitempty"`
 }
 
 // Schedule says when a profile runs by itself.

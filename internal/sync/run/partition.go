@@ -2,12 +2,16 @@ package run
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
+	"muster/internal/base/object"
 	"muster/internal/base/problem"
 	"muster/internal/store"
+	"muster/internal/store/staging"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/space"
 )
 
 // settingPartitions begins the names of settings that say of which partitions a
@@ -61,18 +65,135 @@ func (r *Runner) sameParts(ctx context.Context, x *Connected, desc connector.Des
 	return nil
 }
 
-// keepParts notes the partitions that were imported.
-func (r *Runner) keepParts(ctx context.Context, x *Connected, desc connector.Description) error {
-	if len(desc.Partitions) == 0 {
-		return nil
-	}
+// keepParts notes the partitions that were imported, and the containers if it was
+// only these: of what lies elsewhere the import says nothing.
+func (r *Runner) keepParts(ctx context.Context, x *Connected, desc connector.Description, in []string) error {
 	now := partitionsOf(x, desc)
 	return r.store.People(ctx, func(t *store.Tx) error {
 		var was partitions
-		err := setting(t, settingPartitions+x.Name, &was)
-		if err != nil || was.Selection == now.Selection && maps.Equal(was.IDs, now.IDs) {
+		var only []string
+		err := errors.Join(setting(t, settingPartitions+x.Name, &was), setting(t, settingOnly+x.Name, &only))
+		if err == nil && len(now.IDs) > 0 && (was.Selection != now.Selection || !maps.Equal(was.IDs, now.IDs)) {
+			err = setSetting(t, settingPartitions+x.Name, now)
+		}
+		if err == nil && !slices.Equal(only, in) {
+			err = setSetting(t, settingOnly+x.Name, in)
+		}
+		return err
+	})
+}
+
+// settingOnly begins the names of settings that say which containers the last
+// import of a connector was limited to.
+const settingOnly = "only/"
+
+// inside reports that a DN is one of the others, or lies below one.
+func inside(dn string, tops []string) bool {
+	for ; dn != ""; _, dn = object.SplitDN(dn) {
+		if slices.ContainsFunc(tops, func(top string) bool { return object.DNKey(top) == object.DNKey(dn) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// findParts reports a container of the step that the system does not have (ERR-8).
+func (im *importing) findParts(ctx context.Context) error {
+	missing := func(what, message string) error {
+		return &problem.Problem{Code: connector.MissingPartition, Object: what, Message: message, Fix: "correct the profile"}
+	}
+	if len(im.rep.In) == 0 {
+		return nil
+	}
+	system, ok := im.conn.(connector.Divided)
+	if !ok {
+		return missing("connector "+im.x.Name, "its system has no containers")
+	}
+	var tops []string
+	for _, p := range im.desc.Partitions {
+		tops = append(tops, p.Name)
+	}
+	for _, dn := range im.rep.In {
+		if len(tops) > 0 && !inside(dn, tops) {
+			return missing(dn, "lies in no partition of "+im.x.Name)
+		}
+		there, err := system.HasContainer(ctx, dn)
+		if err != nil {
 			return err
 		}
-		return setSetting(t, settingPartitions+x.Name, now)
+		if !there {
+			return missing(dn, im.x.Name+" has no such container")
+		}
+	}
+	return nil
+}
+
+// readPart imports some containers: everything in them, as changes of the whole.
+func (im *importing) readPart(ctx context.Context) (connector.Mark, error) {
+	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		im.from, err = markOf(t, im.x)
+		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	im.full = false
+	if err := im.begin(ctx); err != nil {
+		return "", err
+	}
+	told := map[string]bool{}
+	scope := im.scope(nil)
+	scope.Containers = im.rep.In
+	_, err = im.conn.Import(ctx, scope, func(rec object.Record) error {
+		if told[rec.Anchor] {
+			return &problem.Problem{Code: connector.DuplicateObject, Object: rec.Anchor, Message: "was told several times", Fix: "make the anchor unique in " + im.x.Name}
+		}
+		told[rec.Anchor] = true
+		im.progress()
+		return im.imp.Change(staging.Delta{Op: staging.PutWhole, Record: rec})
+	})
+	if err == nil && im.bad == 0 {
+		err = im.leftOut(ctx, told)
+	}
+	if err == nil {
+		err = im.imp.Drain()
+	}
+	return "", err
+}
+
+// leftOut looks for those who were in the containers and were not told: they went
+// elsewhere, or are gone.
+func (im *importing) leftOut(ctx context.Context, told map[string]bool) error {
+	finder, _ := im.conn.(connector.Finder)
+	for after := ""; ; {
+		var page []*space.Entry
+		err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
+			page, after, err = t.EntryPage(im.x.Name, "", after, 1000)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if !e.Seen || e.Stub || !e.Missing.IsZero() || told[e.Anchor] || !inside(e.DN, im.rep.In) {
+				continue
+			}
+			d := staging.Delta{Op: staging.Gone, Record: object.Record{Type: e.Type, Anchor: e.Anchor}}
+			if finder != nil {
+				rec, err := finder.Find(ctx, connector.Whereabouts{Type: e.Type, Anchor: e.Anchor})
+				switch {
+				case err == nil:
+					d = staging.Delta{Op: staging.PutWhole, Record: rec}
+				case !errors.Is(err, connector.ErrNotFound):
+					return err
+				}
+			}
+			if err := im.imp.Change(d); err != nil {
+				return err
+			}
+		}
+		if after == "" {
+			return nil
+		}
+	}
 }

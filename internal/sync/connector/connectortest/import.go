@@ -92,6 +92,17 @@ var importCases = []testCase{
 		again, _ := x.told(connector.Scope{Types: []string{all[0].Type}, Containers: []string{object.Fold(x.Sample.Within)}})
 		x.equal(len(again), len(got), "objects within the same container in small letters")
 	}},
+	{"import/containers that are there", func(x *exam) {
+		d, ok := x.c.(connector.Divided)
+		x.needs(ok, "it cannot be read a container at a time")
+		x.needs(x.d.Traits.Hierarchical, "the system is flat")
+		x.seed(6)
+		for dn, want := range map[string]bool{x.Sample.Within: true, object.Fold(x.Sample.Within): true, "ou=nobody," + x.Sample.Within: false} {
+			got, err := d.HasContainer(x.Context(), dn)
+			x.must(err, "HasContainer")
+			x.equal(got, want, "whether there is "+dn)
+		}
+	}},
 	{"import/error of emit", func(x *exam) {
 		x.seed(3)
 		stop, n := errors.New("stop"), 0

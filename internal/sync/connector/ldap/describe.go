@@ -27,28 +27,46 @@ func (c *conn) Describe(ctx context.Context) (connector.Description, error) {
 func (c *conn) partitions(ctx context.Context) ([]connector.Partition, error) {
 	var out []connector.Partition
 	for _, base := range c.set.Bases {
-		var found *ldap3.SearchResult
-		err := c.pool.answered(ctx, func(l *link) (err error) {
-			found, err = l.Search(ldap3.NewSearchRequest(base, ldap3.ScopeBaseObject, ldap3.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{c.set.Anchor}, nil))
-			return err
-		})
+		id, there, err := c.top(ctx, base)
 		switch {
-		case resultCode(err) == ldap3.LDAPResultNoSuchObject && c.named:
-			return nil, connector.NoPartition(base)
-		case resultCode(err) == ldap3.LDAPResultNoSuchObject:
 		case err != nil:
-			return nil, c.searchError(ctx, base, err)
-		case len(found.Entries) == 0: // what lies below may be read, and not the base
-			out = append(out, connector.Partition{Name: base})
-		default:
-			id := found.Entries[0].GetEqualFoldAttributeValue(c.set.Anchor)
-			if c.binaryAnchor() {
-				id = hex.EncodeToString([]byte(id))
-			}
+			return nil, err
+		case there:
 			out = append(out, connector.Partition{Name: base, ID: id})
+		case c.named:
+			return nil, connector.NoPartition(base)
 		}
 	}
 	return out, nil
+}
+
+// HasContainer looks an entry up by its DN.
+func (c *conn) HasContainer(ctx context.Context, dn string) (bool, error) {
+	_, there, err := c.top(ctx, dn)
+	return there, err
+}
+
+// top looks up the entry below which is searched, and its anchor: "" where what
+// lies below may be read, and not the entry itself.
+func (c *conn) top(ctx context.Context, dn string) (id string, there bool, err error) {
+	var found *ldap3.SearchResult
+	err = c.pool.answered(ctx, func(l *link) (err error) {
+		found, err = l.Search(ldap3.NewSearchRequest(dn, ldap3.ScopeBaseObject, ldap3.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{c.set.Anchor}, nil))
+		return err
+	})
+	switch {
+	case resultCode(err) == ldap3.LDAPResultNoSuchObject:
+		return "", false, nil
+	case err != nil:
+		return "", false, c.searchError(ctx, dn, err)
+	case len(found.Entries) == 0:
+		return "", true, nil
+	}
+	id = found.Entries[0].GetEqualFoldAttributeValue(c.set.Anchor)
+	if c.binaryAnchor() {
+		id = hex.EncodeToString([]byte(id))
+	}
+	return id, true, nil
 }
 
 func (c *conn) traits() connector.Traits {

@@ -50,6 +50,7 @@ var (
 	_ connector.Exporter       = (*conn)(nil)
 	_ connector.Finder         = (*conn)(nil)
 	_ connector.PasswordSetter = (*conn)(nil)
+	_ connector.Divided        = (*conn)(nil)
 	_ connector.SinceImporter  = timed{}
 	_ connector.SinceImporter  = synced{}
 	_ connector.Waiter         = synced{}

@@ -26,8 +26,9 @@ func Kind() connector.Kind {
 			}
 			return at(s, set.Check())
 		},
-		Schema: declared,
-		Open:   open,
+		Schema:     declared,
+		Partitions: func(s *config.Section) ([]string, bool) { return s.Texts("bases"), true },
+		Open:       open,
 	}
 }
 

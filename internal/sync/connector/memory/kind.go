@@ -35,10 +35,11 @@ func (s *Systems) System(name string, make func() *System) *System {
 // Kind describes the settings of memory connectors, which open systems.
 func Kind(systems *Systems) connector.Kind {
 	return connector.Kind{
-		Name:    "memory",
-		Summary: "a system that lives as long as the process; for tests and stories",
-		Fields:  fields(),
-		Schema:  func(s *config.Section) (object.Schema, error) { return New(options(s)).opt.Schema, nil },
+		Name:       "memory",
+		Summary:    "a system that lives as long as the process; for tests and stories",
+		Fields:     fields(),
+		Schema:     func(s *config.Section) (object.Schema, error) { return New(options(s)).opt.Schema, nil },
+		Partitions: func(s *config.Section) ([]string, bool) { return s.Texts("roots"), s.Bool("tree") },
 		Open: func(_ context.Context, s *config.Section, _ secret.Source) (connector.Connector, error) {
 			name := s.Text("system")
 			if name == "" {

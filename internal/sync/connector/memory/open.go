@@ -22,6 +22,7 @@ var (
 	_ connector.Finder         = (*conn)(nil)
 	_ connector.PasswordSetter = (*conn)(nil)
 	_ connector.Waiter         = (*conn)(nil)
+	_ connector.Divided        = (*conn)(nil)
 )
 
 // Open returns a connection with every ability there is. Whoever needs fewer
@@ -65,6 +66,26 @@ func (c *conn) Find(ctx context.Context, w connector.Whereabouts) (object.Record
 		return c.told(r, connector.Scope{}), nil
 	}
 	return object.Record{}, connector.ErrNotFound
+}
+
+// HasContainer reports that the DN is a root, an object, or above one.
+func (c *conn) HasContainer(ctx context.Context, dn string) (bool, error) {
+	if err := c.ready(ctx); err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, root := range c.opt.Roots {
+		if within(root, dn) {
+			return !c.gone[root], nil
+		}
+	}
+	for _, r := range c.state.objects {
+		if within(r.DN, dn) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (st *state) find(w connector.Whereabouts) (object.Record, bool) {
