@@ -243,7 +243,7 @@ func (t *Tx) entryAtDN(c *layout.Connector, dn string) (int64, error) {
 		hashes = append(hashes, layout.DNHash(0, dn))
 	}
 	for _, h := range hashes {
-		err := t.sets.Find(layout.EntryNames, [][]byte{append(layout.BE32(nil, c.Sym), h[:]...)}, func(_ int, rec []byte) { key = layout.U64(rec[20:]) })
+		err := t.sets.Find(layout.EntryNames, [][]byte{layout.DNPrefix(c.Sym, h)}, func(_ int, rec []byte) { key = layout.U64(rec[20:]) })
 		if err != nil || key != 0 {
 			break
 		}

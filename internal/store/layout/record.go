@@ -36,8 +36,11 @@ func OrderRec(b []byte, conn uint32, anchor []byte, key int64) []byte {
 
 // DNRec returns a record of EntryNames.
 func DNRec(conn uint32, h [16]byte, key int64) []byte {
-	return BE64(append(BE32(nil, conn), h[:]...), key)
+	return BE64(DNPrefix(conn, h), key)
 }
+
+// DNPrefix returns the beginning of the records of EntryNames with the hash.
+func DNPrefix(conn uint32, h [16]byte) []byte { return append(BE32(nil, conn), h[:]...) }
 
 // SpotRec returns a record of Spots.
 func SpotRec(conn, typ, attr uint32, prepared string, key int64) []byte {

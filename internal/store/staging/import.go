@@ -168,6 +168,7 @@ func (m *Import) begin() error {
 		if m.conn, err = t.Connector(m.name); err != nil {
 			return err
 		}
+		m.stats.MadeNo = m.conn.NextMade
 		m.stats.SentNo, err = t.Count(layout.SentNo)
 		return err
 	})

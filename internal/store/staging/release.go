@@ -7,6 +7,7 @@ import (
 
 	"muster/internal/store/db"
 	"muster/internal/store/layout"
+	"muster/internal/sync/space"
 )
 
 // Unreleased returns what the connector's finished but unreleased import
@@ -48,9 +49,14 @@ func imports(t *layout.Tx, conn, cond string, n int) ([]Stats, error) {
 // ErrNothingToRelease says that a connector has no finished import that waits.
 var ErrNothingToRelease = errors.New("no import waits to be released")
 
+// ErrOvertaken says that an import shows accounts as new that were made while it
+// was under way: it knows nothing of them, and must be told again.
+var ErrOvertaken = errors.New("an account was created while the system was imported; import it again")
+
 // Release makes the connector's finished import visible, in one transaction of
 // a few rows. Fold then moves its changes into the entries' rows; a few go along
-// at once, those of a small import from its own row.
+// at once, those of a small import from its own row. It fails with ErrOvertaken
+// where an account would have two entries (IMP-14); nothing is released then.
 func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 	var st Stats
 	err := s.rows.Write(ctx, db.People, func(t *layout.Tx) error {
@@ -67,8 +73,12 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 			return err
 		}
 		var mark, few []byte
-		if _, err := t.DB.One([]any{&mark, &few}, "SELECT mark, few FROM import WHERE no = ?", st.Import); err != nil {
+		var first int64
+		if _, err := t.DB.One([]any{&mark, &few, &first}, "SELECT mark, few, first_key FROM import WHERE no = ?", st.Import); err != nil {
 			return err
+		}
+		if twins, err := haveTwins(t, conn, c, &st, first); err != nil || twins {
+			return errors.Join(err, overtaken(conn, twins))
 		}
 		c.Released, c.Mark = st.Import, string(mark)
 		list, err := readFew(t, few)
@@ -82,6 +92,50 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 		return Stats{}, err
 	}
 	return st, s.Fold(ctx, conn)
+}
+
+func overtaken(conn string, is bool) error {
+	if !is {
+		return nil
+	}
+	return fmt.Errorf("connector %s: %w", conn, ErrOvertaken)
+}
+
+// haveTwins reports that an account that was made since the import began has the
+// anchor or the name of an entry that the import made, from the key first on.
+func haveTwins(t *layout.Tx, conn string, c *layout.Connector, st *Stats, first int64) (bool, error) {
+	if st.Added == 0 || st.MadeNo == 0 {
+		return false, nil
+	}
+	isNew := func(key int64) bool { return key >= first && key < int64(c.Sym)<<layout.KeyBits+layout.Planned }
+	twins := false
+	for from := st.MadeNo; from < c.NextMade && !twins; from += foldBatch {
+		var keys []int64
+		for k := from; k < min(from+foldBatch, c.NextMade); k++ {
+			keys = append(keys, k)
+		}
+		rows, err := t.RowsOf(keys)
+		if err != nil {
+			return false, err
+		}
+		var ids, names [][]byte
+		for _, r := range rows {
+			if r.Anchor != "" {
+				id := space.EntryID(conn, r.Anchor)
+				ids = append(ids, id[:])
+			}
+			if r.Flags&layout.RowNamed != 0 {
+				names = append(names, layout.DNPrefix(c.Sym, layout.DNHash(int64(layout.PlaceOf(r.Parent)), r.RDN)))
+			}
+		}
+		err = errors.Join(
+			t.Sets.Find(layout.EntryIDs, ids, func(_ int, rec []byte) { twins = twins || isNew(layout.U64(rec[16:])) }),
+			t.Sets.Find(layout.EntryNames, names, func(_ int, rec []byte) { twins = twins || isNew(layout.U64(rec[20:])) }))
+		if err != nil {
+			return false, err
+		}
+	}
+	return twins, nil
 }
 
 // Mark returns where the next import of changes begins; "" asks for a full

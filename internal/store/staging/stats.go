@@ -9,6 +9,7 @@ type Stats struct {
 	Import  int64                `json:"import"`
 	Full    bool                 `json:"full"`
 	SentNo  int64                `json:"sent"`    // the last batch of sending before it began: it knows nothing of later ones
+	MadeNo  int64                `json:"made"`    // the key that an account would have got when it began: later ones it does not know
 	Shown   int64                `json:"shown"`   // objects told
 	Added   int64                `json:"added"`   // seen for the first time
 	Changed int64                `json:"changed"` // different from what was released, but for the next two

@@ -39,8 +39,21 @@ func (r *Runner) Import(ctx context.Context, name string, full bool) (*StepRepor
 }
 
 // importStep imports. byHand says that a person asked for everything, beside any
-// profile.
+// profile. An import that shows as new what another process created meanwhile is
+// forgotten, and the system is asked once more.
 func (r *Runner) importStep(ctx context.Context, rep *StepReport, byHand bool) error {
+	begun := *rep
+	err := r.importOnce(ctx, rep, byHand)
+	for again := true; again && errors.Is(err, staging.ErrOvertaken); again = false {
+		*rep = begun
+		if err = r.store.DiscardImport(ctx, rep.Connector); err == nil {
+			err = r.importOnce(ctx, rep, byHand)
+		}
+	}
+	return err
+}
+
+func (r *Runner) importOnce(ctx context.Context, rep *StepReport, byHand bool) error {
 	x, wrong := r.cfg.Connector(rep.Connector)
 	if wrong != nil {
 		rep.Result = NoStartBadConfig
