@@ -96,13 +96,43 @@ func (t *Tx) busy(keys []int64) ([]int64, error) {
 // whole, behind the cursor after (0 begins), and the cursor for the next call;
 // 0 when there are no more.
 func (t *Tx) Pending(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
-	return t.pendingPage(connector, states, after, limit, t.entriesByKey)
+	keys, err := t.pendingKeys(connector, states, after, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	return t.pendingPage(keys, after, limit, t.entriesByKey)
 }
 
 // Outgoing is Pending without the values and references that are there already:
 // what sending takes.
 func (t *Tx) Outgoing(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
-	return t.pendingPage(connector, states, after, limit, t.headsAt)
+	keys, err := t.pendingKeys(connector, states, after, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	return t.pendingPage(keys, after, limit, t.headsAt)
+}
+
+// Unanswered is Outgoing for the entries of some of whose changes the outcome is
+// not known, whatever becomes of the others.
+func (t *Tx) Unanswered(connector string, after int64, limit int) ([]*space.Entry, int64, error) {
+	sym, err := t.rows.Known(connector)
+	if err != nil || sym == 0 {
+		return nil, 0, err
+	}
+	var keys []int64
+	var k int64
+	err = t.db.Each([]any{&k}, func() error { keys = append(keys, k); return nil },
+		`SELECT key FROM todo WHERE conn = ? AND state = ? AND key > ?
+ UNION ALL SELECT key FROM todo WHERE conn = ? AND state IN (?, ?) AND sent_no > 0 AND key > ? ORDER BY key LIMIT ?`,
+		int64(sym), int64(space.Unknown), after, int64(sym), int64(space.Waiting), int64(space.Failed), after, int64(limit))
+	if err != nil {
+		return nil, 0, err
+	}
+	list, next, err := t.pendingPage(keys, after, limit, t.headsAt)
+	return slices.DeleteFunc(list, func(e *space.Entry) bool {
+		return !slices.ContainsFunc(e.Pending, func(p space.Pending) bool { return p.State == space.Unknown })
+	}), next, err
 }
 
 const (
@@ -110,11 +140,8 @@ const (
 	pageChanges = 10000 // on their way, with which a page ends: large groups have as many each
 )
 
-func (t *Tx) pendingPage(connector string, states []space.State, after int64, limit int, read func([]int64) (map[int64]*space.Entry, error)) ([]*space.Entry, int64, error) {
-	keys, err := t.pendingKeys(connector, states, after, limit)
-	if err != nil {
-		return nil, 0, err
-	}
+// pendingPage reads as many of the entries as a page takes.
+func (t *Tx) pendingPage(keys []int64, after int64, limit int, read func([]int64) (map[int64]*space.Entry, error)) ([]*space.Entry, int64, error) {
 	full := len(keys) >= limit
 	var out []*space.Entry
 	changes := 0

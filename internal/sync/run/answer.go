@@ -120,11 +120,7 @@ func (ex *exporting) report(c *Call, code problem.Code, err error) {
 // be sent again (EXP-6); the rest waits for the next import.
 func (ex *exporting) settle(ctx context.Context) error {
 	finder, _ := ex.conn.(connector.Finder)
-	for after := int64(0); ; {
-		list, next, err := ex.pending(ctx, []space.State{space.Unknown}, after)
-		if err != nil {
-			return err
-		}
+	return ex.unanswered(ctx, func(list []*space.Entry) error {
 		var changed []*space.Entry
 		var named []store.Answer
 		for _, e := range list {
@@ -139,10 +135,25 @@ func (ex *exporting) settle(ctx context.Context) error {
 				named = append(named, a)
 			}
 		}
-		if err := ex.keep(ctx, changed, named); err != nil || next == 0 {
+		return ex.keep(ctx, changed, named)
+	})
+}
+
+// unanswered calls do with the accounts of some of whose changes the outcome is
+// not known, a page at a time.
+func (ex *exporting) unanswered(ctx context.Context, do func([]*space.Entry) error) error {
+	for after := int64(0); ; {
+		var list []*space.Entry
+		err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+			list, after, err = t.Unanswered(ex.x.Name, after, 1000)
+			return err
+		})
+		if err == nil {
+			err = do(list)
+		}
+		if err != nil || after == 0 {
 			return err
 		}
-		after = next
 	}
 }
 

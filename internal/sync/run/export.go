@@ -621,8 +621,18 @@ func (ex *exporting) finish(ctx context.Context) error {
 			after, err = t.SentWhole(ex.x.Name, after)
 			return err
 		})
-		if err != nil || after == 0 {
+		if err != nil {
 			return err
 		}
+		if after == 0 {
+			break
+		}
 	}
+	// Of accounts that still wait for something, what was sent is there.
+	return ex.unanswered(ctx, func(list []*space.Entry) error {
+		for _, e := range list {
+			setStates(e, space.Unknown, space.Sent)
+		}
+		return ex.keep(ctx, list, nil)
+	})
 }
