@@ -46,7 +46,7 @@ func (t *Tx) entriesAt(ids []object.ID, keys map[object.ID]int64) (out map[objec
 			list = append(list, k)
 		}
 	}
-	rows, err := t.entriesByKey(list)
+	rows, err := t.entriesByKey(list, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,8 +63,9 @@ func (t *Tx) entriesAt(ids []object.ID, keys map[object.ID]int64) (out map[objec
 	return out, again, nil
 }
 
-// entriesByKey reads released entries whole.
-func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
+// entriesByKey reads released entries whole. links says which objects they are
+// linked to, if that is known.
+func (t *Tx) entriesByKey(keys []int64, links map[int64]object.ID) (map[int64]*space.Entry, error) {
 	out := make(map[int64]*space.Entry, len(keys))
 	keys = slices.Clone(keys)
 	slices.Sort(keys) // neighbours are read together
@@ -75,7 +76,7 @@ func (t *Tx) entriesByKey(keys []int64) (map[int64]*space.Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := t.assemble(rows, out); err != nil {
+		if err := t.assemble(rows, links, out); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +89,7 @@ const refAttributes = 2
 
 // assemble makes entries of rows: with references, links, names and what is
 // on its way.
-func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) error {
+func (t *Tx) assemble(rows map[int64]*layout.Row, links map[int64]object.ID, out map[int64]*space.Entry) (err error) {
 	var edged, named, all []int64
 	for k, w := range rows {
 		all = append(all, k)
@@ -124,12 +125,13 @@ func (t *Tx) assemble(rows map[int64]*layout.Row, out map[int64]*space.Entry) er
 	if err := t.addNames(rows, named, out); err != nil {
 		return err
 	}
-	links, err := t.linksOf(all)
-	if err != nil {
-		return err
+	if links == nil {
+		if links, err = t.linksOf(all); err != nil {
+			return err
+		}
 	}
-	for k, id := range links {
-		out[k].Link = id
+	for _, k := range all {
+		out[k].Link = links[k]
 	}
 	if all, err = t.busy(all); err != nil || len(all) == 0 {
 		return err
@@ -271,9 +273,13 @@ func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
 	}
 	ids, err := t.rows.ObjectIDsOf(all)
 	out := make(map[int64]object.ID, len(objs))
-	for e, o := range objs {
-		out[e] = ids[o]
-	}
+	t.store.objectKeys.putAll(func(put func(object.ID, int64)) { // they will be asked for
+		for e, o := range objs {
+			if out[e] = ids[o]; !ids[o].IsZero() {
+				put(ids[o], o)
+			}
+		}
+	})
 	return out, err
 }
 

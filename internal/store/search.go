@@ -181,7 +181,7 @@ func (t *Tx) EntryPage(connector, begin, after string, limit int) ([]*space.Entr
 		return nil, "", err
 	}
 	keys := keysOf(recs)
-	got, err := t.entriesByKey(slices.Clone(keys))
+	got, err := t.entriesByKey(slices.Clone(keys), nil)
 	var out []*space.Entry
 	for _, k := range keys {
 		if e := got[k]; e != nil {

@@ -100,7 +100,7 @@ func (t *Tx) Pending(connector string, states []space.State, after int64, limit 
 	if err != nil {
 		return nil, 0, err
 	}
-	return t.pendingPage(keys, after, limit, t.entriesByKey)
+	return t.pendingPage(keys, after, limit, func(keys []int64) (map[int64]*space.Entry, error) { return t.entriesByKey(keys, nil) })
 }
 
 // Outgoing is Pending without the values and references that are there already:

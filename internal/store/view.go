@@ -199,9 +199,11 @@ func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
 		return err
 	}
 	got := map[int64]*space.Entry{}
+	links := map[int64]object.ID{}
 	var all []int64
-	for _, list := range of {
-		for _, k := range list {
+	for id, w := range rows {
+		for _, k := range of[w.key] {
+			links[k] = id
 			if e := cmp.Or(v.byKey[k], v.kept.at(k), v.before.at(k)); e != nil {
 				got[k] = e
 			} else {
@@ -209,7 +211,7 @@ func (v *View) loadLinked(rows map[object.ID]*objectRow, keys []int64) error {
 			}
 		}
 	}
-	more, err := v.t.entriesByKey(all)
+	more, err := v.t.entriesByKey(all, links)
 	if err != nil {
 		return err
 	}

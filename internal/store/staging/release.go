@@ -81,9 +81,17 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 			return errors.Join(err, overtaken(conn, twins))
 		}
 		c.Released, c.Mark = st.Import, string(mark)
+		if len(few) == 0 {
+			return foldFew(t, c)
+		}
 		list, err := readFew(t, few)
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, foldFew(t, c))
+		if err != nil {
+			return err
+		}
+		if len(few) > fewKept {
+			if _, err := t.DB.Exec("UPDATE import SET few = NULL WHERE no = ?", st.Import); err != nil {
+				return err
+			}
 		}
 		c.Folded = c.Released
 		return foldSome(t, c, list)
@@ -162,7 +170,7 @@ func SetMark(t *layout.Tx, conn, mark string) error {
 	return nil
 }
 
-// foldBatch is how many changes are folded in one transaction.
+// foldBatch is how many changes are folded in one transaction, while people wait.
 const foldBatch = 2000
 
 // Fold moves the changes of a released import into the entries' rows. It goes
@@ -200,13 +208,10 @@ func fold(t *layout.Tx, conn string) (more bool, err error) {
 	return len(list) == foldBatch, errors.Join(foldSome(t, c, list), unstage(t, list))
 }
 
-// foldAtOnce is how many changes are folded while people wait.
-const foldAtOnce = 100
-
 // foldFew folds the changes of the connector if there are few.
 func foldFew(t *layout.Tx, c *layout.Connector) error {
-	list, err := unfolded(t, c, foldAtOnce)
-	if err != nil || len(list) == foldAtOnce {
+	list, err := unfolded(t, c, foldBatch)
+	if err != nil || len(list) == foldBatch {
 		return err
 	}
 	c.Folded = c.Released

@@ -13,6 +13,10 @@ import (
 // ones that are taken away again at the release: the changes lie in the import's
 // own row, which is written once.
 
+// fewKept is how many bytes of changes stay in the row of an import that was
+// released: taking them out would write the row once more.
+const fewKept = 1 << 10
+
 // small returns the changes of an import that brought a few and nothing else, nil
 // if it brought more. gone are who was not shown.
 func (m *Import) small(gone iter.Seq[uint32]) []*change {
@@ -21,11 +25,11 @@ func (m *Import) small(gone iter.Seq[uint32]) []*change {
 	}
 	list := append([]*change{}, m.cur.changed...)
 	for at := range gone {
-		if list = append(list, m.missing(at)); len(list) >= foldAtOnce {
+		if list = append(list, m.missing(at)); len(list) >= foldBatch {
 			break
 		}
 	}
-	if len(list) >= foldAtOnce {
+	if len(list) >= foldBatch {
 		return nil
 	}
 	return list
