@@ -57,6 +57,10 @@ func (c *keyCache) putAll(each func(put func(object.ID, int64))) {
 	})
 }
 
+// ForgetPlans drops the parts of plans that are remembered for those who go on
+// with the same accounts; a step that ends goes on with none.
+func (s *Store) ForgetPlans() { s.chunks.Forget() }
+
 // Forget drops what is remembered to make work in order fast; call it when a
 // run ends.
 func (s *Store) Forget() {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/s2"
 
@@ -100,6 +101,8 @@ type Packed struct {
 	blocks [][]byte
 	bodies [][]byte       // of units, of blocks that were opened
 	units  []*engine.Unit // that were decoded
+
+	changes atomic.Int64 // of these units
 }
 
 // Open reads a chunk as the plan holds it.
@@ -175,6 +178,7 @@ func (p *Packed) Unit(place int) (*engine.Unit, error) {
 		return nil, p.damaged(r.Err())
 	}
 	p.units[place] = &u
+	p.changes.Add(int64(len(u.Changes)))
 	return &u, nil
 }
 
@@ -199,8 +203,12 @@ type Cache struct {
 }
 
 // chunksKept is how many chunks are remembered: those of the accounts that an
-// export sends, and of the next, which are read meanwhile.
-const chunksKept = 12
+// export sends, and of the next, which are read meanwhile. Those of large groups
+// are large: beyond changesKept changes that were decoded, fewer are.
+const (
+	chunksKept  = 12
+	changesKept = 50_000
+)
 
 // Get returns a chunk that is remembered, nil if it is not.
 func (c *Cache) Get(plan, no int64) *Packed {
@@ -219,7 +227,12 @@ func (c *Cache) Get(plan, no int64) *Packed {
 func (c *Cache) Put(p *Packed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.list) >= chunksKept {
+	changes := int64(0)
+	for _, x := range c.list {
+		changes += x.changes.Load()
+	}
+	for len(c.list) >= chunksKept || len(c.list) > 1 && changes > changesKept {
+		changes -= c.list[0].changes.Load()
 		c.list = slices.Delete(c.list, 0, 1)
 	}
 	c.list = append(c.list, p)

@@ -138,44 +138,59 @@ type page struct {
 type accounts map[object.ID]*space.Entry
 
 // outgoing goes through the accounts with something to send, a page at a time.
-// The next page is read while one is sent: nothing that is done to the accounts
-// of one changes what is to be sent of others.
+// Where a session counts as a whole, the next page is read while one is sent:
+// nothing that is done to the accounts of one changes what is to be sent of
+// others. Other systems take their time, and what waits is read as late as can
+// be.
 func (ex *exporting) outgoing(ctx context.Context, stage Stage) iter.Seq2[page, error] {
-	type read struct {
-		page page
-		err  error
+	pages := func(yield func(page, error) bool) {
+		for after := int64(0); ; {
+			p, next, err := ex.page(ctx, stage, after)
+			if !yield(p, err) || err != nil || next == 0 {
+				return
+			}
+			after = next
+		}
 	}
-	return func(yield func(page, error) bool) {
-		ctx, stop := context.WithCancel(ctx)
-		pages, done := make(chan read), make(chan struct{})
+	if ex.desc.Traits.Atomic {
+		return oneAhead(pages)
+	}
+	return pages
+}
+
+func (ex *exporting) page(ctx context.Context, stage Stage, after int64) (p page, next int64, err error) {
+	p.list, next, err = ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
+	if err == nil && stage.refers() && !ex.demands { // nobody is added in this stage
+		p.named, err = ex.meet(ctx, p.list)
+	}
+	return p, next, err
+}
+
+// oneAhead makes the next of what it goes through while one is worked with.
+func oneAhead[T any](list iter.Seq2[T, error]) iter.Seq2[T, error] {
+	type made struct {
+		one T
+		err error
+	}
+	return func(yield func(T, error) bool) {
+		next, stop, done := make(chan made), make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(done)
-			defer close(pages)
-			for after := int64(0); ; {
-				var p page
-				var next int64
-				var err error
-				p.list, next, err = ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
-				if err == nil && stage.refers() && !ex.demands { // nobody is added in this stage
-					p.named, err = ex.meet(ctx, p.list)
-				}
+			defer close(next)
+			for one, err := range list {
 				select {
-				case pages <- read{p, err}:
-				case <-ctx.Done():
+				case next <- made{one, err}:
+				case <-stop:
 					return
 				}
-				if err != nil || next == 0 {
-					return
-				}
-				after = next
 			}
 		}()
 		defer func() {
-			stop()
+			close(stop)
 			<-done
 		}()
-		for p := range pages {
-			if !yield(p.page, p.err) {
+		for x := range next {
+			if !yield(x.one, x.err) {
 				return
 			}
 		}

@@ -106,9 +106,6 @@ func (im *importing) open(ctx context.Context) error {
 
 // noStart is the result of a step that could not begin.
 func noStart(err error) Result {
-	if errors.Is(err, context.Canceled) {
-		return StoppedByUser
-	}
 	switch code := codeOf(err); code {
 	case connector.FailedAuthentication, secret.CodeKeyLost, secret.CodeMissing, secret.CodeUnsafe, secret.CodeInvalid:
 		return NoStartCredentials

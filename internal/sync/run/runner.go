@@ -118,6 +118,7 @@ func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Contex
 	give, err := r.take(ctx, s)
 	if err == nil {
 		err = do(ctx, s)
+		r.store.ForgetPlans()
 		give()
 	}
 	s.Ended = r.now()
