@@ -14,44 +14,72 @@ import (
 // settingIndexed is the name of the setting that says what is indexed.
 const settingIndexed = "indexed"
 
-// indexed says by what objects can be looked up, and how far indexing has come.
+// indexed says by what objects and entries can be looked up, and how far indexing
+// has come.
 type indexed struct {
 	Done  []lookup `json:"done"`
 	Doing []lookup `json:"doing,omitempty"`
 	Clean bool     `json:"clean,omitempty"` // no records of an earlier time are left
-	Type  string   `json:"type,omitempty"`  // types before it are done
-	After int64    `json:"after,omitempty"` // and its objects up to this one
+	stretch
+	After int64 `json:"after,omitempty"` // the stretch is done up to this one
 }
 
-// lookup is one attribute by which objects are looked up: by joins, or by people
-// whatever their type.
+// stretch is a part of what is indexed: the objects of a type, or the entries of
+// a connector. Those before it are done.
+type stretch struct {
+	Type      string `json:"type,omitempty"`
+	Connector string `json:"connector,omitempty"`
+}
+
+// lookup is one attribute by which objects are looked up, by joins, or by people
+// whatever their type; or entries, by names that they bear.
 type lookup struct {
-	Type   string `json:"type,omitempty"` // "" for people
-	Attr   string `json:"attr"`
-	Folded bool   `json:"folded,omitempty"`
+	Connector string `json:"connector,omitempty"` // "" for objects
+	Type      string `json:"type,omitempty"`      // "" for people
+	Attr      string `json:"attr"`
+	Folded    bool   `json:"folded,omitempty"`
 }
 
 // lookups lists what the rules ask for, in one order.
 func lookups(x layout.Indexes) []lookup {
 	var out []lookup
 	for spot, folded := range x.Keys {
-		out = append(out, lookup{spot.Type, spot.Attr, folded})
+		out = append(out, lookup{Type: spot.Type, Attr: spot.Attr, Folded: folded})
+	}
+	for spot, folded := range x.Spots {
+		out = append(out, lookup{spot.Connector, spot.Type, spot.Attr, folded})
 	}
 	for _, attr := range x.Search {
 		out = append(out, lookup{Attr: attr, Folded: true})
 	}
 	slices.SortFunc(out, func(a, b lookup) int {
-		return slices.Compare([]string{a.Type, a.Attr}, []string{b.Type, b.Attr})
+		return slices.Compare([]string{a.Connector, a.Type, a.Attr}, []string{b.Connector, b.Type, b.Attr})
 	})
 	return out
+}
+
+// stretches lists what must be gone through for the lookups, in one order.
+func stretches(list []lookup, types []string) []stretch {
+	var out []stretch
+	for _, l := range list {
+		switch {
+		case l.Connector != "":
+			out = append(out, stretch{Connector: l.Connector})
+		case len(out) == 0: // those of objects come first
+			for _, typ := range types {
+				out = append(out, stretch{Type: typ})
+			}
+		}
+	}
+	return slices.Compact(out)
 }
 
 // reindexBatch is how many objects are indexed in one transaction.
 const reindexBatch = 2000
 
-// Reindex makes the objects that are there found by whatever SetIndexes asks for
-// and they are not found by yet. It goes batch by batch, on where it was stopped.
-// types are all types of objects, in order. done is told how many objects were
+// Reindex makes the objects and entries that are there found by whatever SetIndexes
+// asks for and they are not found by yet. It goes batch by batch, on where it was
+// stopped. types are all types of objects, in order. done is told how many were
 // looked at; it may be nil.
 func (s *Store) Reindex(ctx context.Context, types []string, done func(n int64)) error {
 	n := int64(0)
@@ -102,24 +130,36 @@ func (t *Tx) reindex(types []string) (more bool, looked int64, err error) {
 		at.Clean = !left
 		return true, 0, t.setIndexed(at)
 	}
-	if at.Type == "" && len(types) > 0 {
-		at.Type = types[0]
+	all := stretches(missing, types)
+	i := slices.Index(all, at.stretch)
+	if i < 0 && len(all) > 0 {
+		i, at.stretch, at.After = 0, all[0], 0
 	}
 	if looked, err = t.indexSome(&at); err != nil {
 		return false, 0, err
 	}
 	if looked < reindexBatch {
-		i := slices.Index(types, at.Type)
-		if i < 0 || i == len(types)-1 {
+		if i++; i >= len(all) {
 			return false, looked, t.setIndexed(indexed{Done: want})
 		}
-		at.Type, at.After = types[i+1], 0
+		at.stretch, at.After = all[i], 0
 	}
 	return true, looked, t.setIndexed(at)
 }
 
-// indexSome indexes a batch of objects of the type at hand.
-func (t *Tx) indexSome(at *indexed) (int64, error) {
+// indexSome indexes a batch of the stretch at hand.
+func (t *Tx) indexSome(at *indexed) (n int64, err error) {
+	if at.Connector == "" {
+		return t.indexObjects(at)
+	}
+	n, at.After, err = t.rows.SpotEntries(at.Connector, at.After, reindexBatch)
+	if n > 0 {
+		t.rows.Touched = true // who is found now was not before
+	}
+	return n, err
+}
+
+func (t *Tx) indexObjects(at *indexed) (int64, error) {
 	y, err := t.rows.Known(at.Type)
 	if err != nil || y == 0 {
 		return 0, err
@@ -138,6 +178,9 @@ func (t *Tx) indexSome(at *indexed) (int64, error) {
 	}
 	for _, w := range rows {
 		for _, l := range at.Doing {
+			if l.Connector != "" {
+				continue
+			}
 			if err := t.index(w, l); err != nil {
 				return 0, err
 			}
@@ -205,10 +248,17 @@ func (t *Tx) lookupRecs(l lookup) (sorted.Kind, []byte, error) {
 	if err != nil || typ == 0 {
 		return 0, nil, err
 	}
+	if l.Connector != "" {
+		conn, err := t.rows.Known(l.Connector)
+		if err != nil || conn == 0 {
+			return 0, nil, err
+		}
+		return layout.Spots, layout.BE32(layout.BE32(layout.BE32(nil, conn), typ), attr), nil
+	}
 	return layout.ObjectKeys, layout.BE32(layout.BE32(nil, typ), attr), nil
 }
 
-// indexedNow reads what is indexed. A store without objects has nothing to be
+// indexedNow reads what is indexed. A store without objects has none to be
 // indexed.
 func (t *Tx) indexedNow() (indexed, error) {
 	var at indexed
@@ -216,7 +266,7 @@ func (t *Tx) indexedNow() (indexed, error) {
 	if errors.Is(err, ErrNoSetting) {
 		n, err := t.rows.Count(layout.ObjectRows)
 		if n == 0 {
-			at.Done = lookups(t.rows.Index)
+			at.Done = slices.DeleteFunc(lookups(t.rows.Index), func(l lookup) bool { return l.Connector != "" })
 		}
 		return at, errors.Join(err, t.setIndexed(at))
 	}

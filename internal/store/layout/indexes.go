@@ -105,3 +105,33 @@ func (t *Tx) Respot(c *Connector, was, is *Row) error {
 	}
 	return nil
 }
+
+// SpotEntries writes the look-up records of some of the connector's entries, of
+// those with keys behind after; it returns how many it looked at and the last key.
+func (t *Tx) SpotEntries(connector string, after int64, most int) (n, last int64, err error) {
+	sym, err := t.Known(connector)
+	if err != nil || sym == 0 {
+		return 0, after, err
+	}
+	c, err := t.Connector(connector)
+	if err != nil {
+		return 0, after, err
+	}
+	var keys []int64
+	var key int64
+	err = t.DB.Each([]any{&key}, func() error {
+		keys = append(keys, key)
+		return nil
+	}, "SELECT key FROM entry WHERE key > ? AND key < ? ORDER BY key LIMIT ?", max(after, int64(sym)<<KeyBits), int64(sym+1)<<KeyBits, int64(most))
+	if err != nil || len(keys) == 0 {
+		return 0, after, err
+	}
+	list, err := t.Get(Entries, keys)
+	for i := 0; i < len(list) && err == nil; i++ {
+		var r Row
+		if r, err = t.ReadRow(list[i].Key, list[i].Version, list[i].Body); err == nil {
+			err = t.Respot(c, &Row{}, &r)
+		}
+	}
+	return int64(len(keys)), keys[len(keys)-1], err
+}

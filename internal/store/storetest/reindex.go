@@ -77,4 +77,34 @@ func testReindex(t *testing.T, fresh func(testing.TB) string) {
 		return err
 	})
 	check(t, s.Reindex(context.Background(), types, func(int64) { t.Error("it is indexed again") }))
+	testReindexAlso(t, s, x, types)
+}
+
+// testReindexAlso looks up accounts by an attribute whose values may not be given
+// as names from now on.
+func testReindexAlso(t *testing.T, s *store.Store, x store.Indexes, types []string) {
+	importAll(t, s, "ad", adUser("a", "CN=A,DC=x", str("sAMAccountName", "Anna")), adUser("b", "CN=B,DC=x", str("sAMAccountName", "ben")))
+	importAll(t, s, "ad", adUser("a", "CN=A,DC=x", str("sAMAccountName", "Anna")), adUser("b", "CN=B,DC=x", str("sAMAccountName", "carl")))
+	account := rules.Spot{Type: "person", Attr: "account"}
+	spot := rules.Spot{Connector: "ad", Type: "user", Attr: "sAMAccountName"}
+	x.Spots, x.Also = map[rules.Spot]bool{spot: true}, map[rules.Spot][]rules.Spot{account: {spot}}
+	x.Unique = map[rules.Spot]bool{account: true}
+	s.SetIndexes(x)
+	looked := int64(0)
+	check(t, s.Reindex(context.Background(), types, func(n int64) { looked = n }))
+	if looked != 5002 {
+		t.Errorf("%d entries were looked at, not 5002", looked)
+	}
+	read(t, s, func(tx *store.Tx) error {
+		v := tx.View([]string{"hr", "ad"})
+		names := []engine.Name{{Type: "person", Attr: "account", Value: "anna"}, {Type: "person", Attr: "account", Value: "ben"}, {Type: "person", Attr: "account", Value: "carl"}}
+		err := v.Load(engine.Need{Names: names})
+		for i, want := range []int{1, 0, 1} {
+			if got := v.Bearers(names[i]); len(got) != want {
+				t.Errorf("%s is borne by %v", names[i].Value, got)
+			}
+		}
+		return err
+	})
+	check(t, s.Reindex(context.Background(), types, func(int64) { t.Error("it is indexed again") }))
 }

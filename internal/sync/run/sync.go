@@ -53,8 +53,10 @@ func (d *deciding) reindex(ctx context.Context, rep *StepReport) error {
 	x := store.IndexesOf(d.set, d.r.opt.Search...)
 	if d.opt.Rules != nil {
 		mine := store.IndexesOf(d.r.cfg.Rules, d.r.opt.Search...)
-		maps.Copy(x.Keys, mine.Keys)
-		x.Unique, x.Spots, x.Also, x.Arrivals = mine.Unique, mine.Spots, mine.Also, mine.Arrivals
+		for _, both := range [][2]map[rules.Spot]bool{{x.Keys, mine.Keys}, {x.Unique, mine.Unique}, {x.Spots, mine.Spots}} {
+			maps.Copy(both[0], both[1])
+		}
+		x.Arrivals = mine.Arrivals
 	}
 	d.r.store.SetIndexes(x)
 	types := slices.Sorted(maps.Keys(d.set.Types))
