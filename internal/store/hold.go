@@ -279,6 +279,24 @@ func (t *Tx) Approve(obj object.ID, hashes []engine.Hash, by string, at time.Tim
 	return t.MarkObjects([]object.ID{obj})
 }
 
+// Approval is who approved a change, and when.
+type Approval struct {
+	By string // several are parted by commas
+	At time.Time
+}
+
+// Approvals returns who approved changes of the object, by engine.ChangeHash.
+func (t *Tx) Approvals(obj object.ID) (map[engine.Hash]Approval, error) {
+	out := map[engine.Hash]Approval{}
+	var hash, body []byte
+	err := t.db.Each([]any{&hash, &body}, func() error {
+		r := t.rows.Reader(body)
+		out[engine.Hash(hash)] = Approval{By: r.Text(), At: r.Instant()}
+		return r.Err()
+	}, "SELECT hash, body FROM approval WHERE object = ?", obj[:])
+	return out, err
+}
+
 // Unapprove forgets what was approved for an object, once it was accepted or
 // no longer holds.
 func (t *Tx) Unapprove(objs []object.ID) error {

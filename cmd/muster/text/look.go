@@ -160,11 +160,30 @@ func (p *Printer) Object(o *run.ObjectInfo) {
 	}
 	for _, h := range o.History {
 		p.Line("")
-		p.Line("%s", p.Bold(fmt.Sprintf("plan %d", h.Plan))+", "+p.time(h.At))
+		p.Line("%s", p.Bold(fmt.Sprintf("plan %d", h.Plan))+", "+p.time(h.At)+by(h.By))
 		for _, c := range readable(h.Changes) {
-			p.Line("  %s", term.Clean(c.Line()))
+			p.Line("  %s", term.Clean(c.Line())+p.Faint(p.followed(&c)))
 		}
 	}
+}
+
+func by(who string) string {
+	if who == "" {
+		return ""
+	}
+	return ", by " + term.Clean(who)
+}
+
+// followed says who approved a change, and which import confirmed it.
+func (p *Printer) followed(c *run.ChangeInfo) string {
+	out := ""
+	if c.Approved != nil {
+		out += "  approved by " + term.Clean(c.Approved.By) + " at " + p.time(c.Approved.At)
+	}
+	if c.Confirmed != nil {
+		out += fmt.Sprintf("  confirmed by import %d at %s", c.Confirmed.Import, p.time(c.Confirmed.At))
+	}
+	return out
 }
 
 func (p *Printer) value(v *run.ValueInfo) string {

@@ -36,6 +36,8 @@ const (
 	Nameless    sorted.Kind = 23 // entry key: has no anchor yet, known by its DN
 	Containers  sorted.Kind = 24 // entry key: others lay under it, when an import told of them
 	CutFrom     sorted.Kind = 25 // object id, entry key: the entry was cut from it and may not join until it changes
+	Confirms    sorted.Kind = 26 // entry key, plan, import, attribute: what was confirmed; no attribute: the rest of the plan
+	ConfirmsOf  sorted.Kind = 27 // object id, connector, plan, import, attribute: the same of an account that is gone
 )
 
 // keyBits is where the connector's symbol begins in the key of an entry. The

@@ -24,7 +24,7 @@ func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) err
 	if err != nil || len(last) == 0 {
 		return err
 	}
-	began, full := last[0].SentNo, last[0].Full
+	full := last[0].Full
 	states := []space.State{space.Waiting, space.Failed, space.Unknown, space.Sent, space.Contested}
 	for after := int64(0); ; {
 		var next int64
@@ -37,7 +37,7 @@ func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) err
 			if len(only) > 0 { // nobody looked elsewhere
 				list = slices.DeleteFunc(list, func(e *space.Entry) bool { return !inside(e.DN, only) })
 			}
-			return r.confirmSome(t, x, rep, list, began, full)
+			return r.confirmSome(t, x, rep, list, last[0].SentNo, last[0].Import, full)
 		})
 		if err != nil || next == 0 {
 			return err
@@ -46,12 +46,13 @@ func (r *Runner) confirm(ctx context.Context, x *Connected, rep *StepReport) err
 	}
 }
 
-func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []*space.Entry, began int64, full bool) error {
+func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []*space.Entry, began, imp int64, full bool) error {
 	c := &confirming{t: t, x: x, rep: rep}
 	if err := c.load(list); err != nil {
 		return err
 	}
 	var changed []*space.Entry
+	var confirmed []store.Confirmed
 	var objects, entries []object.ID
 	w := t.Writer(0)
 	for _, e := range list {
@@ -59,6 +60,11 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 			v := e.Vanished(began)
 			switch {
 			case v == space.Forgotten && (full || e.DeletionSent()):
+				if p := e.PendingOf(space.Account, object.ID{}); p != nil {
+					if err := t.KeepGone(e.Link, store.Confirmed{Account: e.ID, Connector: x.Name, Plan: p.Plan, Import: imp}); err != nil {
+						return err
+					}
+				}
 				if err := w.DropEntry(e.ID); err != nil {
 					return err
 				}
@@ -80,6 +86,7 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 		}
 		o := e.Confirm(began, c.reader(e.Type))
 		c.tell(e, o)
+		confirmed = append(confirmed, confirmedBy(imp, e, o.Confirmed)...)
 		if o.Changed {
 			changed = append(changed, e)
 		}
@@ -91,6 +98,9 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if err := t.KeepConfirmed(confirmed); err != nil {
+		return err
+	}
 	if err := t.SetPending(changed); err != nil {
 		return err
 	}
@@ -98,6 +108,23 @@ func (r *Runner) confirmSome(t *store.Tx, x *Connected, rep *StepReport, list []
 		return err
 	}
 	return t.MarkObjects(nonzero(objects))
+}
+
+// confirmedBy says by which import changes of an account were confirmed. Where
+// nothing of their plan is left on its way, it is said once for all of them.
+func confirmedBy(imp int64, e *space.Entry, list []space.Pending) []store.Confirmed {
+	var out []store.Confirmed
+	for i := range list {
+		p := &list[i]
+		c := store.Confirmed{Account: e.ID, Plan: p.Plan, Import: imp}
+		if slices.ContainsFunc(e.Pending, func(o space.Pending) bool { return o.Plan == p.Plan }) {
+			c.Name = p.Name
+		}
+		if len(out) == 0 || out[len(out)-1] != c {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func nonzero(ids []object.ID) []object.ID {

@@ -130,8 +130,23 @@ type ChangeInfo struct {
 	Rule      string      `json:"rule,omitempty"`
 	Why       string      `json:"why,omitempty"`   // waiting: "guard blanks", "reject", "not approved"
 	Cause     string      `json:"cause,omitempty"` // waiting: the guard's or the person's words
+	// In the history of an object: who approved it, and which import confirmed it.
+	Approved  *ApprovalInfo `json:"approved,omitempty"`
+	Confirmed *ImportInfo   `json:"confirmed,omitempty"`
 	// Change is what is meant, for decisions about it; not shown.
 	Change engine.Change `json:"-"`
+}
+
+// ApprovalInfo says who approved a change.
+type ApprovalInfo struct {
+	By string    `json:"by"` // several are parted by commas
+	At time.Time `json:"at"`
+}
+
+// ImportInfo names an import.
+type ImportInfo struct {
+	Import int64     `json:"import"`
+	At     time.Time `json:"at"`
 }
 
 // QueueInfo is an entry in the join queue.
@@ -307,6 +322,7 @@ type PendingInfo struct {
 // HistoryInfo is one accepted unit of the object.
 type HistoryInfo struct {
 	Plan    int64        `json:"plan"`
+	By      string       `json:"by"`
 	At      time.Time    `json:"at"`
 	Changes []ChangeInfo `json:"changes"`
 }

@@ -198,7 +198,7 @@ func (r *Runner) Show(ctx context.Context, text string, asOf time.Time) (*Object
 		if err := names.load(refsOf(o, out.Entries)); err != nil {
 			return err
 		}
-		if out.History, err = r.history(t, names, o.ID); err != nil {
+		if out.History, err = r.history(t, names, o.ID, out.Entries); err != nil {
 			return err
 		}
 		if out.Holds, err = r.holdInfos(t, v.Holds(o.ID)); err != nil {
@@ -417,27 +417,6 @@ func entryState(e *space.Entry) string {
 		return "delete " + acct.State.String()
 	}
 	return "present"
-}
-
-// history lists what was accepted for the object, newest first.
-func (r *Runner) history(t *store.Tx, names *naming, id object.ID) ([]HistoryInfo, error) {
-	events, err := t.History(id)
-	if err != nil {
-		return nil, err
-	}
-	var out []HistoryInfo
-	for i := len(events) - 1; i >= 0; i-- {
-		infos, err := names.unitInfos([]engine.Unit{events[i].Unit})
-		if err != nil {
-			return nil, err
-		}
-		p, err := t.Plan(events[i].Plan)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, HistoryInfo{Plan: p.No, At: p.Started, Changes: infos[0].Changes})
-	}
-	return out, nil
 }
 
 // past puts together the values of an object from its history, newest first.

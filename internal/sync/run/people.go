@@ -21,7 +21,8 @@ type picked struct {
 	object object.ID
 	change engine.Change
 	hold   *engine.Hold
-	author string // who began what led to it
+	author string   // who began what led to it
+	voters []string // who approved it, if that took several
 }
 
 // pick lists what a selection is about.
@@ -160,19 +161,24 @@ func (r *Runner) Approve(ctx context.Context, s Selection, d Decision) (int, err
 }
 
 func (r *Runner) approve(t *store.Tx, list []picked, d Decision) error {
-	by := map[object.ID][]engine.Hash{}
+	type approval struct {
+		object object.ID
+		by     string
+	}
+	by := map[approval][]engine.Hash{}
 	var lifted []*engine.Hold
 	var ids []object.ID
 	for i := range list {
 		p := &list[i]
-		by[p.object] = append(by[p.object], engine.ChangeHash(p.object, &p.change))
+		a := approval{p.object, cmp.Or(strings.Join(p.voters, ", "), d.By)}
+		by[a] = append(by[a], engine.ChangeHash(p.object, &p.change))
 		if p.hold != nil && !slices.Contains(lifted, p.hold) {
 			lifted = append(lifted, p.hold)
 		}
 	}
-	for id, hashes := range by {
-		ids = append(ids, id)
-		if err := t.Approve(id, hashes, d.By, r.now()); err != nil {
+	for a, hashes := range by {
+		ids = append(ids, a.object)
+		if err := t.Approve(a.object, hashes, a.by, r.now()); err != nil {
 			return err
 		}
 	}
@@ -228,6 +234,7 @@ func (r *Runner) vote(t *store.Tx, list []picked, d Decision) ([]picked, error) 
 			all[k] = append(all[k], d.By)
 		}
 		if len(all[k]) >= need {
+			p.voters = all[k]
 			ready = append(ready, *p)
 			delete(all, k)
 			delete(edited, k)
