@@ -81,7 +81,7 @@ func readBehave(a *args) action {
 
 // manners are the ways in which a system can act, as the form says them.
 const manners = `behave CONNECTOR lowercases ATTRIBUTE; keeps ATTRIBUTE as KIND; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
-	`is busy NUMBER; is without "ROOT"; makes "ROOT" anew; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
+	`is busy NUMBER; is without "ROOT"; makes "ROOT" anew; has a fault at ATTRIBUTE "VALUE"; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
 	a.form = manners
@@ -138,6 +138,12 @@ func readManner(a *args) func(*system) {
 		a.must("no")
 		a.must("watermark")
 		return func(s *system) { s.unmarked = true }
+	case "has":
+		for _, word := range []string{"a", "fault", "at"} {
+			a.must(word)
+		}
+		r := refusal{attr: a.word("an attribute"), value: a.word("a value")}
+		return func(s *system) { s.faults = append(s.faults, r) }
 	case "makes":
 		root := a.word("a root")
 		a.must("anew")

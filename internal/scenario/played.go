@@ -94,6 +94,11 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 		if err := p.s.death.told(); err != nil {
 			return err
 		}
+		for _, f := range p.s.faults {
+			if r.Attrs.Get(f.attr).Has(object.Str(f.value)) {
+				panic(f.fault())
+			}
+		}
 		if told++; p.s.cut >= 0 && told > p.s.cut {
 			return errCut(p.s.cutCode)
 		}
@@ -160,6 +165,11 @@ func (e *session) Send(ctx context.Context, changes []connector.Change) ([]conne
 	for _, c := range changes {
 		if err := e.s.death.call(false); err != nil {
 			return out, err
+		}
+		for _, f := range e.s.faults {
+			if f.meets(c) {
+				panic(f.fault())
+			}
 		}
 		var next *memory.Fault
 		if next = e.s.fault(c); next == nil || next.Effect != memory.Nothing {

@@ -27,6 +27,7 @@ type system struct {
 	given    int
 	lowers   map[string]bool // attributes kept in lower case
 	refuses  []refusal
+	faults   []refusal               // at which its connector fails
 	silent   map[string]problem.Code // anchors that imports cannot read, and why
 	twice    map[string]bool         // anchors that imports tell twice
 	hidden   map[string]bool         // anchors that imports do not tell
@@ -77,7 +78,7 @@ func newSystem(x *run.Connected, tree bool, named []string) *system {
 func (s *system) calm() {
 	s.lowers, s.silent, s.twice = map[string]bool{}, map[string]problem.Code{}, map[string]bool{}
 	s.hidden, s.kinds, s.unmarked = map[string]bool{}, map[string]object.Kind{}, false
-	s.refuses, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, "", false, false, 0, -1, -1
+	s.refuses, s.faults, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, nil, "", false, false, 0, -1, -1
 }
 
 // put makes the rows of a table true. What a row does not mention stays.
@@ -227,6 +228,9 @@ func (s *system) fault(c connector.Change) *memory.Fault {
 	}
 	return nil
 }
+
+// fault is what a connector says that fails there.
+func (r refusal) fault() string { return fmt.Sprintf("the story says so, at %s %q", r.attr, r.value) }
 
 // meets reports that the change writes what is refused.
 func (r refusal) meets(c connector.Change) bool {

@@ -109,11 +109,11 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 		}
 		name, err := d.freeName(v, id, d.typ(x), w)
 		if err != nil {
-			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: w.Attr + ": " + err.Error()})
+			d.nameless(x, id, w.Attr+": "+err.Error())
 			continue
 		}
 		if name == "" {
-			d.faults = append(d.faults, ObjectFault{Code: "unexpected-error", Message: "no free name for " + w.Wish + " after many candidates; give unique() a candidate that differs more"})
+			d.nameless(x, id, "no free name for "+w.Wish+" after many candidates; give unique() a candidate that differs more")
 			continue
 		}
 		granted = granted && name == w.Wish
@@ -125,6 +125,18 @@ func (d *Decider) claimFor(v View, id object.ID) error {
 		d.setClaims(x, given)
 	}
 	return nil
+}
+
+// nameless notes that an object did not get its name, so that it stays as it is.
+func (d *Decider) nameless(x *life, id object.ID, why string) {
+	fault := ObjectFault{Code: "unexpected-error", Message: why}
+	if f := d.founder(x); f.anchor != "" {
+		fault.Connector, fault.Anchor = d.set.Connectors[f.rank].Name, f.anchor
+	}
+	if d.unnamed == nil {
+		d.unnamed = map[object.ID]ObjectFault{}
+	}
+	d.unnamed[id] = fault
 }
 
 // freeName tries the wish and then the candidates.

@@ -65,6 +65,7 @@ type Decider struct {
 	asks    map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
 	holds   map[object.ID][]*Hold // written by guards in this plan
 	faults  []ObjectFault
+	unnamed map[object.ID]ObjectFault // objects that did not get their name
 
 	moved []move // entries whose link the plan changes; not those that had none, where nobody looks for namers
 	split bool   // some life differs between the decisions
@@ -92,7 +93,7 @@ func Begin(set *rules.Set, trig Trigger) *Decider {
 func (d *Decider) reset() {
 	d.lives, d.entries, d.links = newLives(), ids{}, nil
 	d.eff, d.keyed, d.names = map[object.ID]object.ID{}, newOwners(), map[print]uint32{}
-	d.moved, d.faults, d.alone = nil, nil, 0
+	d.moved, d.faults, d.unnamed, d.alone = nil, nil, nil, 0
 	d.queued, d.asks = map[object.ID]*Queued{}, map[object.ID][]Key{}
 }
 

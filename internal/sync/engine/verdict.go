@@ -288,6 +288,9 @@ func (w *worker) verdict(id object.ID) *Verdict {
 	w.record(h)
 	u := w.changes(h, held)
 	v := &Verdict{Object: id}
+	if f, ok := w.unnamed[id]; ok {
+		h.fault(f)
+	}
 	if len(h.faults)+w.pictureFaults(h) > 0 {
 		v.Faults = w.gatherFaults(h)
 		for _, e := range w.entries(h, free) {

@@ -55,7 +55,7 @@ func (ex *exporting) answer(c *Call, o connector.Outcome) (a store.Answer, chang
 	case errors.As(o.Err, &refused):
 		ex.refused(c, refused.Code, o.Err)
 	default:
-		ex.report(c, "unexpected-error", o.Err)
+		ex.report(c, codeFault, o.Err)
 		return store.Answer{}, false
 	}
 	return store.Answer{}, true

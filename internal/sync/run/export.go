@@ -112,9 +112,11 @@ func (ex *exporting) open(ctx context.Context) error {
 
 // broke ends a step whose session was lost (EXP-15).
 func (ex *exporting) broke(err error) error {
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case ex.rep.blame(err):
+	case errors.Is(err, context.Canceled):
 		ex.rep.Result = StoppedByUser
-	} else {
+	default:
 		ex.rep.Result = StoppedServerDown
 	}
 	return fmt.Errorf("export to %s: %w", ex.x.Name, err)
@@ -561,7 +563,10 @@ const (
 // sendPatiently sends changes, and sends those again for which the system was
 // busy, after the time that it named.
 func (ex *exporting) sendPatiently(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
-	outcomes, err := ex.out.Send(ctx, changes)
+	send := func(list []connector.Change) ([]connector.Outcome, error) {
+		return ex.sendGuarded(func() ([]connector.Outcome, error) { return ex.out.Send(ctx, list) }, len(list))
+	}
+	outcomes, err := send(changes)
 	for try := 1; err == nil && try < patienceTries; try++ {
 		var again []int
 		wait := 10 * time.Millisecond
@@ -586,7 +591,7 @@ func (ex *exporting) sendPatiently(ctx context.Context, changes []connector.Chan
 			retry[k] = changes[i]
 		}
 		var more []connector.Outcome
-		more, err = ex.out.Send(ctx, retry)
+		more, err = send(retry)
 		for k := range more {
 			outcomes[again[k]] = more[k]
 		}
@@ -625,7 +630,7 @@ func (ex *exporting) mark(ctx context.Context, calls []*Call) error {
 
 // finish ends the session. What an atomic session did counts from here on.
 func (ex *exporting) finish(ctx context.Context) error {
-	if err := ex.out.Finish(ctx); err != nil {
+	if err := guarded(ex.x, func() error { return ex.out.Finish(ctx) }); err != nil {
 		return err
 	}
 	if !ex.desc.Traits.Atomic {

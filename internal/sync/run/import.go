@@ -168,9 +168,13 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	mark, err := since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
-		im.progress()
-		return im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)})
+	var mark connector.Mark
+	err := guarded(im.x, func() (err error) {
+		mark, err = since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
+			im.progress()
+			return im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)})
+		})
+		return err
 	})
 	if err == nil {
 		err = im.imp.Drain()
@@ -261,6 +265,7 @@ func (im *importing) broke(err error) error {
 		}
 	}
 	switch {
+	case im.rep.blame(err):
 	case errors.Is(err, context.Canceled):
 		im.rep.Result = StoppedByUser
 	case codeOf(err) == connector.ParseError:

@@ -144,13 +144,17 @@ func (im *importing) readPart(ctx context.Context) (connector.Mark, error) {
 	told := map[string]bool{}
 	scope := im.scope(nil)
 	scope.Containers = im.rep.In
-	_, err = im.conn.Import(ctx, scope, func(rec object.Record) error {
+	tell := func(rec object.Record) error {
 		if told[rec.Anchor] {
 			return &problem.Problem{Code: connector.DuplicateObject, Object: rec.Anchor, Message: "was told several times", Fix: "make the anchor unique in " + im.x.Name}
 		}
 		told[rec.Anchor] = true
 		im.progress()
 		return im.imp.Change(staging.Delta{Op: staging.PutWhole, Record: rec})
+	}
+	err = guarded(im.x, func() error {
+		_, err := im.conn.Import(ctx, scope, tell)
+		return err
 	})
 	if err == nil && im.bad == 0 {
 		err = im.leftOut(ctx, told)

@@ -89,6 +89,7 @@ type ObjectError struct {
 	Object    string       `json:"object,omitempty"`
 	Rule      string       `json:"rule,omitempty"`
 	Message   string       `json:"message"`
+	Report    string       `json:"report,omitempty"` // of a fault in Muster itself: where in the program
 }
 
 func (s *StepReport) count(name string, n int64) {
