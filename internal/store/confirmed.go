@@ -19,6 +19,9 @@ type Confirmed struct {
 
 // KeepConfirmed notes what an import confirmed of accounts.
 func (t *Tx) KeepConfirmed(list []Confirmed) error {
+	if len(list) == 0 {
+		return nil
+	}
 	ids := make([]object.ID, len(list))
 	for i := range list {
 		ids[i] = list[i].Account
