@@ -73,7 +73,7 @@ func (v *View) loadRemembered(ids []object.ID) error {
 }
 
 func (v *View) loadNames(need engine.Need) error {
-	names := freshKeys(need.Names, v.names)
+	names := fresh(need.Names, v.names)
 	if len(names) == 0 {
 		return nil
 	}

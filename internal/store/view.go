@@ -122,25 +122,19 @@ func (v *View) LoadHeads(linked []object.ID) error {
 	return v.loadEntries(engine.Need{Entries: whole})
 }
 
-func fresh[T any](ids []object.ID, have map[object.ID]T) []object.ID {
-	var out []object.ID
-	for _, id := range ids {
-		if _, ok := have[id]; !ok {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// freshKeys lists the keys that were not loaded yet, each once.
-func freshKeys[K comparable, V any](keys []K, have map[K]V) []K {
+// fresh lists what was not loaded yet, each once, however often it is asked for.
+func fresh[K comparable, V any](keys []K, have map[K]V) []K {
 	var out []K
-	met := make(map[K]bool, len(keys))
+	var met map[K]bool // of most loads nothing is new
 	for _, k := range keys {
-		if _, ok := have[k]; !ok && !met[k] {
-			met[k] = true
-			out = append(out, k)
+		if _, ok := have[k]; ok || met[k] {
+			continue
 		}
+		if met == nil {
+			met = make(map[K]bool, len(keys))
+		}
+		met[k] = true
+		out = append(out, k)
 	}
 	return out
 }
@@ -176,7 +170,7 @@ func (v *View) loadObjects(need engine.Need) error {
 		v.objects[id] = nil
 		v.of[id] = nil
 	}
-	for id, w := range rows { // each once, however often it is asked for
+	for id, w := range rows {
 		v.objects[id] = &w.obj
 		keys = append(keys, w.key)
 	}
@@ -354,7 +348,7 @@ func (t *Tx) lookUp(kind sorted.Kind, keys []engine.Key) (found [][]int64, all [
 }
 
 func (v *View) loadMatches(need engine.Need) error {
-	keys := freshKeys(need.Matches, v.matches)
+	keys := fresh(need.Matches, v.matches)
 	if len(keys) == 0 {
 		return nil
 	}
@@ -381,7 +375,7 @@ func (v *View) loadMatches(need engine.Need) error {
 }
 
 func (v *View) loadCandidates(need engine.Need) error {
-	keys := freshKeys(need.Candidates, v.offered)
+	keys := fresh(need.Candidates, v.offered)
 	if len(keys) == 0 {
 		return nil
 	}

@@ -186,7 +186,7 @@ func acceptedView(t *testing.T, tx *store.Tx, p store.Plan) {
 	key := engine.Key{Type: "person", Attr: "employeeID", Value: "00300"}
 	name := engine.Name{Type: "person", Attr: "account", Value: "u00300"}
 	free := engine.Name{Type: "person", Attr: "account", Value: "nobody"}
-	check(t, v.Load(engine.Need{Objects: []object.ID{id}, Links: []object.ID{e}, Accounts: []object.ID{id}, Matches: []engine.Key{key}, Names: []engine.Name{name, free}}))
+	check(t, v.Load(engine.Need{Objects: []object.ID{id, id} /* asked for twice, it is the same */, Links: []object.ID{e}, Accounts: []object.ID{id}, Matches: []engine.Key{key}, Names: []engine.Name{name, free}}))
 	o := v.Object(id)
 	equal(t, "name", o.Attrs.Get("displayName").String(), "Name 00300")
 	from, _ := o.Origin("displayName")
@@ -323,7 +323,7 @@ func testPeople(t *testing.T, fresh func(testing.TB) string) {
 	var gen int64
 	read(t, s, func(tx *store.Tx) (err error) {
 		v := tx.View(nil)
-		check(t, v.Load(engine.Need{Objects: []object.ID{obj}}))
+		check(t, v.Load(engine.Need{Objects: []object.ID{obj, obj}}))
 		list := v.Holds(obj)
 		equal(t, "holds", len(list), 2)
 		got := *list[1]

@@ -240,7 +240,9 @@ func (w *worker) through(h *hub, p *picture, ref, name string, m mode) object.Va
 		return nil
 	}
 	t := w.hub(refID(v))
-	h.reads = append(h.reads, t.id)
+	if t.id != h.id { // who is his own boss is in his basis already
+		h.reads = append(h.reads, t.id)
+	}
 	tp := w.picture(t, m)
 	if tp == nil {
 		return nil

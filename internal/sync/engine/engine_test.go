@@ -111,3 +111,31 @@ func TestLeaverThroughStages(t *testing.T) {
 		t.Errorf("a deletion not sent is taken back: %v", shownPending(w, "g1"))
 	}
 }
+
+// TestBasisNamesEachVersionOnce lets one be read through a reference by himself
+// and by another.
+func TestBasisNamesEachVersionOnce(t *testing.T) {
+	set := people()
+	set.Outbound[0].Flows = append(set.Outbound[0].Flows, rules.Outflow{Attr: "chief", OwnRank: -1, Value: say{
+		reads: []rules.Read{{Attr: "name", Ref: "boss"}},
+		fn:    func(in rules.Input) object.Values { return in.Through("mv", "boss", "name") }}})
+	w := newWorld(set)
+	w.show("hr", "employee", "1", "emp", "e1", "name", "Ann", "boss", "->1")
+	w.show("hr", "employee", "2", "emp", "e2", "name", "Ben", "boss", "->1")
+	read := 0
+	for _, v := range w.decide(t, 10).Verdicts {
+		seen := map[Basis]bool{}
+		for _, b := range v.Unit.Basis {
+			if b.Object && b.ID != v.Object {
+				read++
+			}
+			if seen[b] {
+				t.Errorf("%s rests on %+v twice", w.label(v.Object), b)
+			}
+			seen[b] = true
+		}
+	}
+	if read != 1 {
+		t.Errorf("%d objects are read by others, want 1: Ann by Ben", read)
+	}
+}

@@ -276,6 +276,7 @@ type say struct {
 	copy  string
 	space string
 	fn    func(in rules.Input) object.Values
+	reads []rules.Read
 }
 
 func attr(name string) rules.Expr { return say{copy: name, space: "attr"} }
@@ -307,7 +308,7 @@ func (s say) Eval(in rules.Input) (rules.Result, error) {
 	return rules.Result{Outcome: rules.Some, Values: vs}, nil
 }
 func (s say) Copy() string        { return s.copy }
-func (s say) Reads() []rules.Read { return nil }
+func (s say) Reads() []rules.Read { return s.reads }
 
 func entryID(conn, anchor string) object.ID { return space.EntryID(conn, anchor) }
 

@@ -278,7 +278,7 @@ func (d *stored) sync() (wrong string, err error) {
 	}
 	d.plan = rep.Plan
 	d.say("sync of %d units, only approved %t\n%s", len(got), o.Accept == run.Approved, "    "+strings.ReplaceAll(strings.TrimSpace(got.text()), "\n", "\n    "))
-	if wrong := same("a delta run", want.units(), got, false); wrong != "" {
+	if wrong := same("a delta run", want.units(), got, true); wrong != "" {
 		return wrong, nil
 	}
 	if wrong, err = d.left(want, rep.Plan); wrong != "" || err != nil || o.Accept == run.Approved {
