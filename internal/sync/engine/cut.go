@@ -154,11 +154,17 @@ func (l *linker) ends(id object.ID, x *life) bool {
 // people edit of an object does not, unless they founded it there.
 func (d *Decider) countLinks(typ string, es []*space.Entry) (n int) {
 	for _, e := range es {
-		if d.set.counts(typ, e.Connector) && !(e.Explicit && d.set.Connectors[d.set.rank[e.Connector]].People) {
+		if d.set.counts(typ, e.Connector) && !d.edited(e) {
 			n++
 		}
 	}
 	return n
+}
+
+// edited reports what people edited of an object that they did not found. It ends
+// with the object (PORT-7).
+func (d *Decider) edited(e *space.Entry) bool {
+	return e.Explicit && d.set.Connectors[d.set.rank[e.Connector]].People
 }
 
 // bereft reports that a link was cut to a connector that the object cannot live

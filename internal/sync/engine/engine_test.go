@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -138,4 +139,27 @@ func TestBasisNamesEachVersionOnce(t *testing.T) {
 	if read != 1 {
 		t.Errorf("%d objects are read by others, want 1: Ann by Ben", read)
 	}
+}
+
+// TestWhomAPersonLinkedSeeksWhenTheObjectEnds ends the object to which a person
+// linked a badge: the same plan links it as rules say (LINK-22).
+func TestWhomAPersonLinkedSeeksWhenTheObjectEnds(t *testing.T) {
+	set := people()
+	set.Inbound[1].Recall = true
+	set.Types["person"].Any = map[string]bool{"hr": true}
+	w := newWorld(set)
+	w.show("hr", "employee", "1", "emp", "e1", "name", "Ann")
+	w.show("hr", "employee", "2", "emp", "e2", "name", "Ben")
+	w.run(t, 10)
+	card := w.show("badge", "card", "b", "emp", "e2", "phone", "22")
+	card.Link, card.Explicit = w.entries[entryID("hr", "1")].Link, true
+	same(t, []string{`hr/1: value phone "" -> "22"`, `hr/1: dir account value phone "" -> "22"`}, w.run(t, 10))
+	w.entries[entryID("hr", "1")].Missing = w.now
+	got := w.run(t, 10)
+	for _, want := range []string{"hr/1: death person", "hr/2: badge link b", `hr/2: value phone "" -> "22"`} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not in the plan:\n%v", want, got)
+		}
+	}
+	same(t, nil, w.run(t, 10))
 }

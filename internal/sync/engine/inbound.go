@@ -131,10 +131,10 @@ func (d *Decider) inScope(e *space.Entry, due *time.Time) ([]*inrule, error) {
 	return out, nil
 }
 
-// concerns returns the inbound rules whose flows apply to a linked entry: those
-// in scope, and for one that a person linked all (LINK-26).
-func (d *Decider) concerns(e *space.Entry, due *time.Time) ([]*inrule, error) {
-	if e.Explicit {
+// concerns returns the inbound rules whose flows apply to an entry linked to the
+// object: those in scope, and for one that a person linked there all (LINK-26).
+func (d *Decider) concerns(e *space.Entry, to *metaverse.Object, due *time.Time) ([]*inrule, error) {
+	if e.Explicit && to != nil && e.Link == to.ID {
 		return d.set.inbound[[2]string{e.Connector, e.Type}], nil
 	}
 	return d.inScope(e, due)
@@ -162,13 +162,13 @@ const (
 
 // offers evaluates the flows of the entries into an object of the type. skip
 // names connectors whose accounts feed nothing.
-func (d *Decider) offers(typ string, entries []*space.Entry, skip func(conn string) bool, p *picture, what which) []offer {
+func (d *Decider) offers(typ string, entries []*space.Entry, stored *metaverse.Object, skip func(conn string) bool, p *picture, what which) []offer {
 	var out []offer
 	for _, e := range entries {
 		if !feeds(e) || skip != nil && skip(e.Connector) {
 			continue
 		}
-		rs, err := d.concerns(e, &p.due)
+		rs, err := d.concerns(e, stored, &p.due)
 		if err != nil {
 			p.faults = append(p.faults, fault(e, ruleOf(err), err))
 			continue
@@ -229,7 +229,7 @@ func (f *inflow) offer(e *space.Entry, in *input, p *picture) (offer, bool) {
 // object as accepted, nil for a newborn.
 func (d *Decider) inbound(typ string, entries []*space.Entry, stored *metaverse.Object, skip func(string) bool, what which) *picture {
 	p := &picture{}
-	offers := d.offers(typ, entries, skip, p, what)
+	offers := d.offers(typ, entries, stored, skip, p, what)
 	byPlace := func(a, b offer) int { return a.flow.place - b.flow.place }
 	if !slices.IsSortedFunc(offers, byPlace) {
 		slices.SortStableFunc(offers, byPlace)

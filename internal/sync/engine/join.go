@@ -280,9 +280,10 @@ func (l *linker) keyValues(id object.ID, a *rules.Attribute, p *picture) object.
 }
 
 // joinable reports that rules may link the entry at all. Who is cut by a rule,
-// or kept apart by a person whatever matches, seeks nobody (LINK-25, LINK-27).
+// or kept apart by a person whatever matches, seeks nobody (LINK-25, LINK-27). Whom
+// a person linked to an object that ends, seeks like others (LINK-22).
 func (l *linker) joinable(e *space.Entry) bool {
-	return e.Missing.IsZero() && !e.Stub && !e.Deleting() && !e.Unsent() && e.Seen && e.Cut.IsZero() && !e.Explicit &&
+	return e.Missing.IsZero() && !e.Stub && !e.Deleting() && !e.Unsent() && e.Seen && e.Cut.IsZero() && !(e.Explicit && e.Link.IsZero()) && !l.edited(e) &&
 		!slices.ContainsFunc(l.v.LinkHolds(e.ID), func(h *Hold) bool { return h.parts(l.now) && h.Standing })
 }
 

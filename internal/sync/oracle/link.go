@@ -85,9 +85,10 @@ func (d *decision) joins() {
 
 // seek looks for the entry's object: by the joins of every rule in scope, in
 // order; if none finds, the first rule in scope that projects founds one. An
-// entry that is explicitly without a link seeks nobody.
+// entry that is explicitly without a link seeks nobody; one that a person linked
+// and that lost its object does.
 func (d *decision) seek(e *space.Entry) bool {
-	if !e.Missing.IsZero() || !e.Seen || e.Deleting() || e.Explicit || e.Cut != (object.ID{}) || d.shuns(e, object.ID{}) {
+	if !e.Missing.IsZero() || !e.Seen || e.Deleting() || e.Explicit && e.Link == (object.ID{}) || e.Cut != (object.ID{}) || d.shuns(e, object.ID{}) {
 		return false
 	}
 	var scope []*Inbound

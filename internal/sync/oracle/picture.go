@@ -42,7 +42,7 @@ func (d *decision) gather(o object.ID, typ string, links map[object.ID]object.ID
 	offers := map[string][]offer{}
 	for _, e := range d.entries {
 		if links[e.ID] == o && e.Seen && !e.DeletionSent() && include(e.Connector) {
-			d.offers(e, typ, offers)
+			d.offers(e, o, typ, offers)
 		}
 	}
 	p := picture{}
@@ -61,12 +61,13 @@ func (d *decision) gather(o object.ID, typ string, links map[object.ID]object.ID
 	return p
 }
 
-// offers adds what the entry contributes, by attribute.
-func (d *decision) offers(e *space.Entry, typ string, to map[string][]offer) {
+// offers adds what the entry contributes to the object, by attribute. A person's
+// link holds for rules out of scope too, while the entry is where he put it.
+func (d *decision) offers(e *space.Entry, o object.ID, typ string, to map[string][]offer) {
 	s := entryScene(e, d.now)
 	for i := range d.r.In {
 		in := &d.r.In[i]
-		if in.To != typ || !in.covers(e) || !e.Explicit && !in.Scope.asks(s) {
+		if in.To != typ || !in.covers(e) || !(e.Explicit && e.Link == o) && !in.Scope.asks(s) {
 			continue
 		}
 		for k := range in.Flows {
