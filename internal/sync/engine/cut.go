@@ -184,17 +184,22 @@ func (l *linker) bereft(id object.ID, typ string, es []*space.Entry, m mode) boo
 }
 
 // end ends the object: its entries are freed, but for accounts that we govern,
-// whose fate the object's unit decides.
+// whose fate the object's unit decides. One that just joined is not its account
+// yet, and who made way for it is again.
 func (l *linker) end(id object.ID, x *life) {
 	typ := l.typ(x)
 	x.typ = 0
+	governs := func(e *space.Entry) bool { return l.set.governed[[2]string{typ, e.Connector}] }
 	for _, e := range l.entriesOf(id) {
-		switch {
-		case !l.set.governed[[2]string{typ, e.Connector}]:
+		if e.Link != id || !governs(e) {
 			l.relink(e, object.ID{})
 			l.try(e)
-		case e.Link != id:
-			l.lost = append(l.lost, e.ID)
+		}
+	}
+	for _, e := range l.v.EntriesOf(id) {
+		if _, gave := l.gave[e.ID]; gave && governs(e) && e.Missing.IsZero() {
+			l.relink(e, id)
+			delete(l.gave, e.ID)
 		}
 	}
 	l.rekey(id, x)

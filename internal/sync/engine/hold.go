@@ -130,15 +130,12 @@ func (l *linker) holdBack() error {
 		x := l.lifeAt(no)
 		x.held = x.typ != 0
 	}
-	if len(l.suspects)+len(l.gave)+len(l.lost) == 0 {
+	if len(l.suspects)+len(l.gave) == 0 {
 		return nil
 	}
 	b := &backward{linker: l, takers: map[object.ID][]object.ID{}, judge: map[object.ID]bool{}, check: map[object.ID]bool{}}
 	for e, x := range l.gave {
 		b.takers[x] = append(b.takers[x], e)
-		b.check[e] = true
-	}
-	for _, e := range l.lost {
 		b.check[e] = true
 	}
 	if len(l.suspects) > 0 {

@@ -31,7 +31,6 @@ type linker struct {
 
 	suspects []object.ID             // objects with holds that may keep links or lives back
 	gave     map[object.ID]object.ID // entries that gave their place, and to which
-	lost     []object.ID             // accounts that joined an object that then ended
 	moot     []ObjectFault           // rules that failed in this pass
 }
 

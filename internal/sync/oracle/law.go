@@ -250,8 +250,7 @@ func undoStays(c *Case) string {
 }
 
 // waiting compares with a world in which nothing is held; holds that linking
-// sees are left out, and so are objects that end in any case: an account that
-// had just joined one is told as waiting.
+// sees are left out.
 func waiting(c *Case) string {
 	p := Decide(c.W, c.R)
 	for _, x := range p.d.holds {
@@ -263,9 +262,6 @@ func waiting(c *Case) string {
 	open := decideOnce(c.W, c.R, nil)
 	var text strings.Builder
 	for _, o := range p.d.everybody() {
-		if p.d.alive[o] == "" && p.d.live[o] == "" {
-			continue
-		}
 		text.WriteString(Diff(Text(without(open.Units[o], p.Units[o])), Text(p.Waiting[o])))
 	}
 	return text.String()

@@ -272,7 +272,8 @@ func (d *decision) strayed(e *space.Entry) bool {
 }
 
 // deaths ends objects by the rule of their type, and frees their entries; what
-// becomes of their accounts is the fate of the outbound rules.
+// becomes of their accounts is the fate of the outbound rules. Who joined in this
+// plan is not their account yet: it is freed, and who gave it the place has it back.
 func (d *decision) deaths() (any bool) {
 	for _, o := range sortedIDs(d.alive) {
 		typ := d.alive[o]
@@ -282,8 +283,14 @@ func (d *decision) deaths() (any bool) {
 		delete(d.alive, o)
 		d.died[o], any = true, true
 		for _, e := range d.entries {
-			if d.link[e.ID] == o && !d.r.provisions(typ, e.Connector) {
+			if d.link[e.ID] == o && (e.Link != o || !d.r.provisions(typ, e.Connector)) {
 				d.move(e, object.ID{})
+			}
+		}
+		for _, e := range d.entries {
+			if _, gave := d.gave[e.ID]; gave && e.Link == o && e.Missing.IsZero() && d.r.provisions(typ, e.Connector) {
+				d.move(e, o)
+				delete(d.gave, e.ID)
 			}
 		}
 	}
