@@ -168,6 +168,7 @@ func heldChange(c *Case) string {
 }
 
 // narrow leaves births out: who comes later finds names and places as they are.
+// What was on its way, and was changed while the object was held, is sent anew.
 func narrow(c *Case) string {
 	whole := Decide(c.W, c.R)
 	a, ok := c.someUnit(whole)
@@ -176,15 +177,33 @@ func narrow(c *Case) string {
 	}
 	w := c.W.Clone()
 	w.Holds[shelf(a).Target] = shelf(a)
-	Accept(w, Decide(w, c.R), nil)
+	part := Accept(w, Decide(w, c.R), nil)
 	delete(w.Holds, shelf(a).Target)
 	Accept(w, Decide(w, c.R), nil)
 	all := c.W.Clone()
 	Accept(all, whole, nil)
+	for _, x := range []*World{all, w} {
+		x.sentAnew(part)
+	}
 	if d := Diff(all.dump(), w.dump()); d != "" {
 		return "held " + a.String() + "\n" + d
 	}
 	return ""
+}
+
+// sentAnew forgets how far those changes are that the run made.
+func (w *World) sentAnew(run []Change) {
+	for _, c := range run {
+		if e := w.accountOf(c.Object, c.Connector); e != nil {
+			t := c.Target
+			if c.Op != AddAccountRef && c.Op != DropAccountRef {
+				t = object.ID{}
+			}
+			if p := e.PendingOf(c.Name, t); p != nil {
+				p.State = space.Waiting
+			}
+		}
+	}
 }
 
 // gives reports that the plan gives something once.
