@@ -78,8 +78,9 @@ func editValue(text string) (v run.EditValue, ok bool) {
 	return v, len(v.Values) > 0
 }
 
-// begun is a step that was begun and waits, its plan decided and nothing of it
-// accepted, until the story goes on with it.
+// begun is a step that was begun and waits until the story goes on with it: a
+// synchronization with its plan decided and nothing of it accepted, or an export
+// with its first change on the way.
 type begun struct {
 	reached, goOn chan struct{}
 	ended         chan struct{}
@@ -87,33 +88,59 @@ type begun struct {
 	err           error
 }
 
-// readBegin begins a synchronization and stops it between deciding and
-// accepting, so that other steps happen meanwhile.
+// wait stops the step, once, until the story goes on.
+func (b *begun) wait() {
+	select {
+	case <-b.reached: // it stopped before
+	default:
+		close(b.reached)
+		<-b.goOn
+	}
+}
+
+// readBegin begins a step and stops it in the middle, so that other steps happen
+// meanwhile.
 func readBegin(a *args) action {
-	a.must("sync")
-	o := run.SyncOptions{Full: a.is("full")}
+	do := readStoppable(a)
 	a.end(false)
 	return func(ctx context.Context, w *world) *problem.Problem {
 		if w.begun != nil {
-			return stepProblem("a synchronization was begun already", "end it with: finish")
+			return stepProblem("a step was begun already", "end it with: finish")
 		}
 		b := &begun{reached: make(chan struct{}), goOn: make(chan struct{}), ended: make(chan struct{})}
 		w.begun = b
-		desk := w.runner(run.Options{Observe: func(e run.Event) {
-			if e.Phase == "accept" && e.Done == 0 {
-				close(b.reached)
-				<-b.goOn
-			}
-		}})
 		go func() {
 			defer close(b.ended)
-			b.rep, b.err = desk.Sync(ctx, o)
+			b.rep, b.err = do(ctx, w, b)
 		}()
 		select {
 		case <-b.reached:
 		case <-b.ended: // it failed before
 		}
 		return nil
+	}
+}
+
+// readStoppable reads a step that stops where it is told to wait.
+func readStoppable(a *args) func(context.Context, *world, *begun) (*run.StepReport, error) {
+	if a.is("export") {
+		conn := a.word("a connector")
+		return func(ctx context.Context, w *world, b *begun) (*run.StepReport, error) {
+			if s := w.systems[conn]; s != nil {
+				s.sent, s.begun = nil, b
+				defer func() { s.begun = nil }()
+			}
+			return w.runner(run.Options{}).Export(ctx, conn)
+		}
+	}
+	a.must("sync")
+	o := run.SyncOptions{Full: a.is("full")}
+	return func(ctx context.Context, w *world, b *begun) (*run.StepReport, error) {
+		return w.runner(run.Options{Observe: func(e run.Event) {
+			if e.Phase == "accept" && e.Done == 0 {
+				b.wait()
+			}
+		}}).Sync(ctx, o)
 	}
 }
 
@@ -124,11 +151,13 @@ func readFinish(a *args) action {
 	return func(_ context.Context, w *world) *problem.Problem {
 		b := w.begun
 		if b == nil {
-			return stepProblem("nothing was begun", "write before it: begin sync")
+			return stepProblem("nothing was begun", "write before it: begin sync, or begin export CONNECTOR")
 		}
 		w.endBegun()
 		w.did(line, b.rep, b.err)
-		w.plan, w.preview = w.last.Plan, false
+		if w.last.Plan != 0 {
+			w.plan, w.preview = w.last.Plan, false
+		}
 		return nil
 	}
 }

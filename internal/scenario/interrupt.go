@@ -122,7 +122,7 @@ func readInterrupt(a *args) action {
 	a.end(false)
 	return func(ctx context.Context, w *world) *problem.Problem {
 		if w.begun != nil {
-			return stepProblem("a synchronization was begun and has not ended", "end it with: finish")
+			return stepProblem("a step was begun and has not ended", "end it with: finish")
 		}
 		return w.die(ctx, line, &death{moment: m}, do)
 	}

@@ -161,6 +161,9 @@ type session struct {
 
 // Send makes the changes one by one and remembers them as they were asked for.
 func (e *session) Send(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
+	if b := e.s.begun; b != nil {
+		b.wait()
+	}
 	out := make([]connector.Outcome, 0, len(changes))
 	for _, c := range changes {
 		if err := e.s.death.call(false); err != nil {

@@ -34,7 +34,7 @@ func verbs() map[string]verb {
 		"behave":     {"behave CONNECTOR and what it does from now on", readBehave},
 		"use":        {"use config/FILE from edited/FILE", readUse},
 		"edit":       {`edit OBJECT by "NAME", edit new TYPE NAME by "NAME" or edit remove OBJECT by "NAME", and ATTRIBUTE: "VALUE" lines below`, readEdit},
-		"begin":      {"begin sync, or begin sync full", readBegin},
+		"begin":      {"begin sync, begin sync full, or begin export CONNECTOR", readBegin},
 		"finish":     {"finish", readFinish},
 		"interrupt":  {"interrupt sync after NUMBER accepted, interrupt export CONNECTOR before call NUMBER, or after call NUMBER, or interrupt import CONNECTOR after NUMBER objects", readInterrupt},
 		"approve":    {`approve OBJECT [TARGET] by "NAME"`, readApprove},

@@ -44,6 +44,7 @@ type system struct {
 	kinds    map[string]object.Kind // attributes that the system holds otherwise than configured
 	sent     []connector.Change     // what the last export said
 	death    *death                 // when Muster dies; nil: it does not
+	begun    *begun                 // an export that waits at its first change; nil: none does
 }
 
 // refusal is a value that the system does not take.

@@ -215,6 +215,29 @@ func (t *Tx) SetPlanState(no int64, state PlanState, accepted int64) error {
 	return err
 }
 
+// Progress is how much of a plan is accepted.
+type Progress struct{ Plan, Chunks int64 }
+
+// FirstOpen returns the number of the first plan of which more may be accepted.
+func (t *Tx) FirstOpen() (int64, error) {
+	var no int64
+	_, err := t.db.One([]any{&no}, "SELECT coalesce((SELECT min(no) FROM plan WHERE state IN (?, ?, ?)), (SELECT max(no) + 1 FROM plan), 1)",
+		int64(PlanDeciding), int64(PlanReady), int64(PlanAccepting))
+	return no, err
+}
+
+// Accepted tells what was accepted of the plans from a number on. As long as it
+// stays the same, no plan has changed what is to be sent.
+func (t *Tx) Accepted(from int64) ([]Progress, error) {
+	var out []Progress
+	var p Progress
+	err := t.db.Each([]any{&p.Plan, &p.Chunks}, func() error {
+		out = append(out, p)
+		return nil
+	}, "SELECT no, accepted FROM plan WHERE no >= ? AND accepted > 0 ORDER BY no", from)
+	return out, err
+}
+
 // MarkUnits stores the states of units that do not go with their chunk.
 func (t *Tx) MarkUnits(plan int64, list []UnitMark) error {
 	b := db.NewBatch("ibiiib")

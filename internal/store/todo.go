@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -184,6 +185,29 @@ func (t *Tx) pendingKeys(connector string, states []space.State, after int64, li
 	}
 	slices.Sort(keys)
 	return keys[:min(len(keys), limit)], nil
+}
+
+// PendingNow returns what is on its way for the entries, by their ids.
+func (t *Tx) PendingNow(entries []*space.Entry) (map[object.ID][]space.Pending, error) {
+	w := t.Writer(0)
+	keys := make([]int64, len(entries))
+	for i, e := range entries {
+		var err error
+		if keys[i], err = w.entryKey(e.ID); err != nil && !errors.Is(err, errUnknown) {
+			return nil, err
+		}
+	}
+	list, err := t.pendingOf(keys, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[object.ID][]space.Pending, len(list))
+	for i, e := range entries {
+		if p := list[keys[i]]; keys[i] != 0 && len(p) > 0 {
+			out[e.ID] = p
+		}
+	}
+	return out, nil
 }
 
 // SendNo begins a batch of sending: its number is later than any import that

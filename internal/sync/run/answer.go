@@ -142,6 +142,9 @@ func (ex *exporting) settle(ctx context.Context) error {
 // unanswered calls do with the accounts of some of whose changes the outcome is
 // not known, a page at a time.
 func (ex *exporting) unanswered(ctx context.Context, do func([]*space.Entry) error) error {
+	if err := ex.look(ctx); err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		var list []*space.Entry
 		err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {

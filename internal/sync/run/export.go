@@ -35,6 +35,9 @@ type exporting struct {
 
 	demands bool // some type demands a reference
 
+	first    int64            // plans from here on may be accepted while this goes on
+	accepted []store.Progress // what was accepted of them when the accounts were read
+
 	named []store.Answer // what the system calls new accounts, not written yet
 	again []object.ID    // accounts whose changes were refused: they are decided again
 }
@@ -107,7 +110,37 @@ func (ex *exporting) open(ctx context.Context) error {
 		return fail(err)
 	}
 	ex.sys = ex.system()
+	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		ex.first, err = t.FirstOpen()
+		return err
+	})
+	if err != nil {
+		ex.out.Abort()
+		return fail(err)
+	}
 	return nil
+}
+
+// look notes what is accepted before accounts are read.
+func (ex *exporting) look(ctx context.Context) error {
+	return ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		ex.accepted, err = t.Accepted(ex.first)
+		return err
+	})
+}
+
+// rebase takes over what plans that were accepted since the accounts were read
+// want of them (EXP-19).
+func (ex *exporting) rebase(t *store.Tx, entries []*space.Entry) error {
+	accepted, err := t.Accepted(ex.first)
+	if err != nil || slices.Equal(accepted, ex.accepted) {
+		return err
+	}
+	now, err := t.PendingNow(entries)
+	for _, e := range entries {
+		e.Rebase(now[e.ID])
+	}
+	return err
 }
 
 // broke ends a step whose session was lost (EXP-15).
@@ -205,6 +238,9 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 		return nil
 	}
 	return ex.r.store.Bulk(ctx, func(t *store.Tx) error {
+		if err := ex.rebase(t, changed); err != nil {
+			return err
+		}
 		if err := t.SetPending(changed); err != nil {
 			return err
 		}
@@ -218,6 +254,9 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 
 // stage sends one stage, over all accounts with something to send.
 func (ex *exporting) stage(ctx context.Context, stage Stage) error {
+	if err := ex.look(ctx); err != nil {
+		return err
+	}
 	switch {
 	case stage == Renames:
 		var all []*Call
@@ -500,7 +539,8 @@ func (ex *exporting) send(ctx context.Context, calls []*Call) error {
 const atomicBatch = 1000
 
 func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
-	if err := ex.mark(ctx, calls); err != nil {
+	calls, err := ex.mark(ctx, calls)
+	if err != nil || len(calls) == 0 {
 		return err
 	}
 	changes := make([]connector.Change, len(calls))
@@ -612,19 +652,42 @@ func unique(list []*space.Entry) []*space.Entry {
 	return out
 }
 
-// mark notes that the calls are being handed over.
-func (ex *exporting) mark(ctx context.Context, calls []*Call) error {
-	return ex.r.store.Bulk(ctx, func(t *store.Tx) error {
+// mark notes that the calls are being handed over, and returns them but for those
+// that carry what is no longer wanted.
+func (ex *exporting) mark(ctx context.Context, calls []*Call) (stand []*Call, err error) {
+	err = ex.r.store.Bulk(ctx, func(t *store.Tx) error {
 		no, err := t.SendNo()
 		if err != nil {
 			return err
 		}
 		var entries []*space.Entry
-		for _, c := range calls {
-			c.each(func(p *space.Pending) { p.State, p.SentNo = space.Unknown, no })
+		carried := make([][]space.Pending, len(calls))
+		for i, c := range calls {
+			c.each(func(p *space.Pending) { carried[i] = append(carried[i], *p) })
 			entries = append(entries, c.Entry)
 		}
+		if err := ex.rebase(t, unique(entries)); err != nil {
+			return err
+		}
+		stand, entries = nil, nil
+		for i, c := range calls {
+			if c.stands(carried[i]) {
+				stand, entries = append(stand, c), append(entries, c.Entry)
+			}
+		}
+		for _, c := range stand {
+			c.each(func(p *space.Pending) { p.State, p.SentNo = space.Unknown, no })
+		}
 		return t.MarkSent(unique(entries))
+	})
+	return stand, err
+}
+
+// stands reports that what the call carries is still wanted.
+func (c *Call) stands(carried []space.Pending) bool {
+	return !slices.ContainsFunc(carried, func(was space.Pending) bool {
+		p := c.Entry.PendingOf(was.Name, was.Target)
+		return p == nil || !p.Wants(&was)
 	})
 }
 

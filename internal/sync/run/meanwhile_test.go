@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,4 +138,91 @@ func (b *bench) pending(conn string) (n int64) {
 		return err
 	}))
 	return n
+}
+
+// during is a connection to a system in which something else happens while the
+// first changes are sent: between Muster's noting that it sends them and the
+// answer.
+type during struct {
+	connector.Connector
+	happens func()
+}
+
+func (c during) OpenExport(ctx context.Context) (connector.Export, error) {
+	out, err := c.Connector.(connector.Exporter).OpenExport(ctx) //nolint:forcetypeassert,errcheck // it is one
+	return duringSend{out, c.happens}, err
+}
+
+type duringSend struct {
+	connector.Export
+	happens func()
+}
+
+func (s duringSend) Send(ctx context.Context, changes []connector.Change) ([]connector.Outcome, error) {
+	s.happens()
+	return s.Export.Send(ctx, changes)
+}
+
+// TestPlanDuringExport accepts a plan while changes of the same accounts are sent.
+// What it wants is sent, then or by the next export, and nothing that it took back
+// is sent after it was accepted.
+func TestPlanDuringExport(t *testing.T) {
+	ctx := context.Background()
+	b := newBench(t)
+	for _, n := range []string{"1", "2", "3", "4"} {
+		b.put("employee", n, "emp", "e"+n, "first", "Ann", "last", "Lee"+n, "phone", n+"0")
+	}
+	b.nightly()
+	phone := func(n, to string) { b.put("employee", n, "emp", "e"+n, "first", "Ann", "last", "Lee"+n, "phone", to) }
+	decide := func() {
+		must(t, second(b.r.Import(ctx, "hr", true)))
+		must(t, second(b.r.Sync(ctx, run.SyncOptions{})))
+	}
+	phone("1", "11")
+	phone("2", "21")
+	phone("3", "31")
+	decide()
+
+	var once sync.Once
+	sent := 0
+	x, _ := b.cfg.Connector("dir")
+	x.ExportBatch = 1
+	other := run.New(b.store, b.cfg, run.Options{Now: func() time.Time { return b.now }, By: "another process", Secrets: secret.Fixed{},
+		Open: func(ctx context.Context, x *run.Connected) (connector.Connector, error) {
+			conn, err := x.Kind.Open(ctx, x.Section, secret.Fixed{})
+			return during{conn, func() {
+				sent++
+				once.Do(func() { // the first is on its way, the others wait
+					phone("1", "12")
+					phone("2", "22")
+					phone("3", "30") // as the directory has it
+					phone("4", "42")
+					decide()
+				})
+			}}, err
+		}})
+	rep, err := other.Export(ctx, "dir")
+	must(t, err)
+	if rep.Result != run.Success {
+		t.Errorf("export: %s %v", rep.Result, rep.Errors)
+	}
+	must(t, second(b.r.Export(ctx, "dir")))
+	want := map[string]string{"1": "12", "2": "22", "3": "30", "4": "42"}
+	for dn, attrs := range b.dir() {
+		for n, p := range want {
+			if strings.Contains(attrs, "Lee"+n) && !strings.Contains(attrs, p) {
+				t.Errorf("%s has %s, not the telephone %s", dn, attrs, p)
+			}
+		}
+	}
+	rep, err = b.r.Import(ctx, "dir", true)
+	must(t, err)
+	if n := b.pending("dir"); n != 0 || rep.Counters["contested"] != 0 {
+		t.Errorf("%d are still on their way: %v", n, rep.Counters)
+	}
+	again, err := b.r.Sync(ctx, run.SyncOptions{Full: true})
+	must(t, err)
+	if again.Counters["units"] != 0 {
+		t.Errorf("decided anew: %v", again.Counters)
+	}
 }

@@ -35,6 +35,29 @@ func (e *Entry) RemovePending(name string, target object.ID) {
 	e.Pending = slices.DeleteFunc(e.Pending, func(p Pending) bool { return p.Name == name && p.Target == target })
 }
 
+// Wants reports that the changes are one decision, whatever became of it.
+func (p *Pending) Wants(same *Pending) bool {
+	return p.Name == same.Name && p.Target == same.Target && p.Plan == same.Plan && p.Want.Equal(same.Want)
+}
+
+// Rebase takes over what plans have decided since the entry was read, while its
+// changes were being sent: now is what is on its way by their account. Of a change
+// that still stands, the entry knows better what became of it. What was handed
+// over and was taken off the entry since is done.
+func (e *Entry) Rebase(now []Pending) {
+	out := make([]Pending, 0, len(now))
+	for i := range now {
+		p := e.PendingOf(now[i].Name, now[i].Target)
+		switch {
+		case p != nil && p.Wants(&now[i]):
+			out = append(out, *p)
+		case p != nil || !now[i].OnItsWay():
+			out = append(out, now[i])
+		}
+	}
+	e.Pending = out
+}
+
 // OnItsWay reports that the change was handed over and may have happened.
 func (p *Pending) OnItsWay() bool { return p.State == Unknown || p.State == Sent }
 
