@@ -76,7 +76,7 @@ func TestAbilitiesFollowSettings(t *testing.T) {
 		"":               {connector.Exports, connector.Finds},
 		delta:            {connector.ImportsChanges, connector.Exports, connector.Finds, connector.Waits},
 		password:         {connector.Exports, connector.Finds, connector.SetsPasswords},
-		delta + password: connector.AllAbilities,
+		delta + password: {connector.ImportsChanges, connector.Exports, connector.Finds, connector.SetsPasswords, connector.Waits},
 	} {
 		c := db.open(t, "types: {p: {table: p, anchor: [id]"+more+"}}\n")
 		if got := connector.Abilities(c); !slices.Equal(got, want) {
