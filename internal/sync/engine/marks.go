@@ -73,10 +73,17 @@ func RestsOf(units iter.Seq[*Unit]) *Rests {
 	return r
 }
 
-// Wait adds the objects to those whose units wait, with all who rest on them. It
-// returns those that were added.
+// Wait adds the objects to those whose units wait, with all who rest on them. One
+// may be without a unit: a birth on which a rule failed. It returns those that
+// were added.
 func (r *Rests) Wait(waits map[object.ID]bool, objects ...object.ID) (added []object.ID) {
-	for todo := slices.Clone(objects); len(todo) > 0; {
+	todo := slices.Clone(objects)
+	for _, o := range objects {
+		if !r.there[o] {
+			todo = append(todo, r.rests[o]...)
+		}
+	}
+	for len(todo) > 0 {
 		o := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if !waits[o] && r.there[o] {

@@ -312,6 +312,7 @@ type Verdict struct {
 	Origins []NewOrigin   // values that stay and come from another contributor now
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
 	Entries []object.ID   // of an object that stays so: by whom the next run comes to try it again
+	Unborn  bool          // the object that stays so is not there yet: who refers to it waits (ACC-5)
 }
 
 // NewOrigin is a new origin of a value that stays as it is.

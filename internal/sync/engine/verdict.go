@@ -292,7 +292,7 @@ func (w *worker) verdict(id object.ID) *Verdict {
 		h.fault(f)
 	}
 	if len(h.faults)+w.pictureFaults(h) > 0 {
-		v.Faults = w.gatherFaults(h)
+		v.Faults, v.Unborn = w.gatherFaults(h), h.stored == nil
 		for _, e := range w.entries(h, free) {
 			v.Entries = append(v.Entries, e.ID)
 		}

@@ -33,7 +33,16 @@ type decided struct {
 	verdicts []*engine.Verdict
 	holds    []*engine.Hold
 	queued   []*engine.Queued
-	counts   map[engine.Count]int
+	tallies  []*engine.Tally
+}
+
+// counts is what guards count once all is accepted but what waits.
+func (d *decided) counts(waits map[object.ID]bool) map[engine.Count]int {
+	out := map[engine.Count]int{}
+	for _, t := range d.tallies {
+		t.Counts(out, waits)
+	}
+	return out
 }
 
 func (d deciding) decide(trig engine.Trigger) (out decided, err error) {
@@ -51,10 +60,9 @@ func (d deciding) decide(trig engine.Trigger) (out decided, err error) {
 		if _, again := e.Judge(tallies); again {
 			continue
 		}
-		out.counts = map[engine.Count]int{}
+		out.tallies = tallies
 		for _, t := range tallies {
 			out.verdicts = append(out.verdicts, t.Verdicts...)
-			t.Counts(out.counts, nil)
 		}
 		slices.SortFunc(out.verdicts, func(a, b *engine.Verdict) int { return a.Object.Compare(b.Object) })
 		out.holds, out.queued = e.NewHolds(), e.Queue()

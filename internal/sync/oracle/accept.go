@@ -21,7 +21,9 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	for again := true; again; {
 		again = false
 		for o, ok := range take {
-			if ok && slices.ContainsFunc(slices.Concat(p.d.leans(o, p.Units[o]), p.droppers(o), p.goers(o)), func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }) {
+			if ok && slices.ContainsFunc(slices.Concat(p.d.leans(o, p.Units[o]), p.droppers(o), p.goers(o)), func(t object.ID) bool {
+				return len(p.Units[t]) > 0 && !take[t] || p.d.faulty[t] && w.Objects[t] == nil
+			}) {
 				take[o], again = false, true
 			}
 		}

@@ -44,12 +44,16 @@ func same(c *Case) string {
 	return Diff(a.Text()+a.WaitingText(), b.Text()+b.WaitingText())
 }
 
+// moves says what accepting the plan would change: who waits for a birth on which
+// a rule fails, waits in every run (ACC-5).
+func (w *World) moves(p *Plan) string { return Text(Accept(w.Clone(), p, nil)) }
+
 func again(c *Case) string {
 	w := c.W.Clone()
 	first := Decide(w, c.R)
 	Accept(w, first, nil)
 	p := Decide(w, c.R)
-	if p.Text() == "" && len(p.NewHolds) == 0 {
+	if w.moves(p) == "" && len(p.NewHolds) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("first\n%sagain, with %d new holds\n%s", first.Text(), len(p.NewHolds), p.Text())
@@ -256,7 +260,7 @@ func undoStays(c *Case) string {
 		}
 	}
 	for range 3 {
-		if p := Decide(w, c.R); p.Text() != "" {
+		if p := Decide(w, c.R); w.moves(p) != "" {
 			return "the run\n" + Text(run) + "after undoing it\n" + p.Text()
 		}
 	}

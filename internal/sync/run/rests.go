@@ -42,10 +42,11 @@ func (a *acceptance) counted() map[engine.Count]int {
 	return out
 }
 
-// begin finds the units that nobody approved, and who rests on them, where
-// approval is asked for; and those that were left out before a crash.
+// begin finds the units that nobody approved, where approval is asked for; those
+// that were left out before a crash; and who rests on them, or on somebody who is
+// not born because a rule failed.
 func (a *acceptance) begin(ctx context.Context) error {
-	if a.plan.Trigger != onlyApproved && a.next == 0 {
+	if a.plan.Trigger != onlyApproved && a.next == 0 && a.plan.Counts["faults"] == 0 {
 		return nil
 	}
 	return a.r.store.Read(ctx, func(t *store.Tx) error {
@@ -60,6 +61,9 @@ func (a *acceptance) begin(ctx context.Context) error {
 		for c, err := range chunksOf(t, a.plan.No, a.next) {
 			if err != nil {
 				return err
+			}
+			if a.plan.Trigger != onlyApproved {
+				break
 			}
 			some, err := a.unapproved(t, c.Units)
 			if err != nil {

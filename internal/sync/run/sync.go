@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -114,6 +115,7 @@ type deciding struct {
 	notes       []note
 	faults      []engine.ObjectFault
 	failed      []object.ID // entries of objects on which a rule failed: the next run tries again
+	unborn      []object.ID // objects that are not born because a rule failed
 	counts      map[string]int64
 	entries     map[string]int64 // what became of entries and accounts, by MIM's names
 	hashes      []engine.Hash
@@ -412,7 +414,7 @@ func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
 
 // round runs all passes once and writes the units.
 func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
-	d.notes, d.faults, d.failed, d.hashes, d.counts, d.entries, d.done = nil, nil, nil, nil, map[string]int64{}, map[string]int64{}, 0
+	d.notes, d.faults, d.failed, d.unborn, d.hashes, d.counts, d.entries, d.done = nil, nil, nil, nil, nil, map[string]int64{}, map[string]int64{}, 0
 	w, err := d.r.store.NewPlan(ctx, store.Plan{Kind: d.kind, Author: d.r.opt.By, Rules: d.set.Version, Started: d.trig.Now, Trigger: d.accepts(), Generation: d.gen, Moment: d.moment})
 	if err != nil {
 		return nil, err
@@ -567,6 +569,9 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 			d.entries["connector-no-flow"] += d.dec.Asked(v.Object)
 			d.counts["faults"]++
 			d.failed = append(d.failed, v.Entries...)
+			if v.Unborn {
+				d.unborn = append(d.unborn, v.Object)
+			}
 			continue
 		}
 		if v.Unit != nil {
@@ -637,7 +642,7 @@ func flowCounter(u *engine.Unit) string {
 	return pick(u != nil && slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.HasOrigin() }), "connector-flow", "connector-no-flow")
 }
 
-// finish writes the holds that guards made and what went wrong.
+// finish writes the holds that guards made, and what went wrong.
 func (d *deciding) finish(ctx context.Context) error {
 	holds := d.dec.NewHolds()
 	for _, h := range holds {
@@ -650,11 +655,15 @@ func (d *deciding) finish(ctx context.Context) error {
 		d.rep.fault(f)
 	}
 	d.report()
-	if len(holds) == 0 {
+	if len(holds) == 0 && len(d.unborn) == 0 {
 		return nil
 	}
+	unborn := make([]store.UnitMark, len(d.unborn))
+	for i, id := range d.unborn {
+		unborn[i] = store.UnitMark{Object: id, Place: -1, State: store.UnitFailed} // it has no unit
+	}
 	return d.r.store.People(ctx, func(t *store.Tx) error {
-		return t.Marking(d.own, func() error { return t.WriteHolds(holds) })
+		return errors.Join(t.MarkUnits(d.plan.No, unborn), t.Marking(d.own, func() error { return t.WriteHolds(holds) }))
 	})
 }
 
