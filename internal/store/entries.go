@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"unsafe"
 
@@ -12,55 +13,27 @@ import (
 
 // entriesOf reads the entries with the ids.
 func (t *Tx) entriesOf(ids []object.ID) (map[object.ID]*space.Entry, error) {
-	out, _, err := t.entriesKeyed(ids)
+	got, err := t.entriesKeyed(ids)
+	out := make(map[object.ID]*space.Entry, len(got))
+	for id, x := range got {
+		out[id] = x.e
+	}
 	return out, err
 }
 
 // entriesKeyed reads the entries with the ids, and says where they are.
-func (t *Tx) entriesKeyed(ids []object.ID) (map[object.ID]*space.Entry, map[object.ID]int64, error) {
-	keys, err := t.find(layout.EntryIDs, &t.store.entryKeys, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	out, again, err := t.entriesAt(ids, keys)
-	if err != nil || len(again) == 0 {
-		return out, keys, err
-	}
-	fresh, err := t.uncached(layout.EntryIDs, again)
-	if err != nil || len(fresh) == 0 {
-		return out, keys, err
-	}
-	more, _, err := t.entriesAt(again, fresh)
-	for id, e := range more {
-		out[id], keys[id] = e, fresh[id]
-	}
-	return out, keys, err
-}
-
-// entriesAt reads the entries at the keys; again lists ids whose key was of no
-// use.
-func (t *Tx) entriesAt(ids []object.ID, keys map[object.ID]int64) (out map[object.ID]*space.Entry, again []object.ID, err error) {
-	list := make([]int64, 0, len(keys))
-	for _, id := range ids {
-		if k, ok := keys[id]; ok {
-			list = append(list, k)
+func (t *Tx) entriesKeyed(ids []object.ID) (map[object.ID]keptEntry, error) {
+	return keyed(t, layout.EntryIDs, &t.store.entryKeys, ids, func(keys map[object.ID]int64) (map[object.ID]keptEntry, error) {
+		rows, err := t.entriesByKey(slices.Collect(maps.Values(keys)), nil)
+		out := make(map[object.ID]keptEntry, len(keys))
+		for id, k := range keys {
+			// An entry may go by a second id: the anchor it got later.
+			if e := rows[k]; e != nil && (e.ID == id || space.EntryID(e.Connector, e.Anchor) == id) {
+				out[id] = keptEntry{k, e}
+			}
 		}
-	}
-	rows, err := t.entriesByKey(list, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	out = make(map[object.ID]*space.Entry, len(rows))
-	for id, k := range keys {
-		e := rows[k]
-		// An entry may go by a second id: the anchor it got later.
-		if e == nil || e.ID != id && space.EntryID(e.Connector, e.Anchor) != id {
-			again = append(again, id)
-			continue
-		}
-		out[id] = e
-	}
-	return out, again, nil
+		return out, err
+	})
 }
 
 // entriesByKey reads released entries whole. links says which objects they are
@@ -133,12 +106,21 @@ func (t *Tx) assemble(rows map[int64]*layout.Row, links map[int64]object.ID, out
 	for _, k := range all {
 		out[k].Link = links[k]
 	}
-	if all, err = t.busy(all); err != nil || len(all) == 0 {
+	return t.addPending(all, false, out)
+}
+
+// addPending fills in what is on its way for the entries at the keys; bare leaves
+// out all but account and name.
+func (t *Tx) addPending(keys []int64, bare bool, out map[int64]*space.Entry) error {
+	keys, err := t.busy(slices.Clone(keys))
+	if err != nil || len(keys) == 0 {
 		return err
 	}
-	pending, err := t.pendingOf(all, false)
+	pending, err := t.pendingOf(keys, bare)
 	for k, list := range pending {
-		out[k].Pending = list
+		if e := out[k]; e != nil {
+			e.Pending = list
+		}
 	}
 	return err
 }
@@ -397,16 +379,7 @@ func (t *Tx) heads(keys []int64, bare bool) (map[int64]*space.Entry, error) {
 			}
 		})
 	}
-	if keys, err = t.busy(slices.Clone(keys)); err != nil || len(keys) == 0 {
-		return out, err
-	}
-	pending, err := t.pendingOf(keys, bare)
-	for k, list := range pending {
-		if e := out[k]; e != nil {
-			e.Pending = list
-		}
-	}
-	return out, err
+	return out, t.addPending(keys, bare, out)
 }
 
 // exist tells of which entries there is an account, or will be once everything
@@ -417,15 +390,13 @@ func (t *Tx) exist(keys []int64) (map[int64]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	busy, err := t.busy(slices.Clone(keys))
-	if err != nil {
-		return nil, err
-	}
-	pending, err := t.pendingOf(busy, true)
-	out := make(map[int64]bool, len(rows))
+	entries := make(map[int64]*space.Entry, len(rows))
 	for k, w := range rows {
-		e := t.head(w)
-		e.Pending = pending[k]
+		entries[k] = t.head(w)
+	}
+	err = t.addPending(keys, true, entries)
+	out := make(map[int64]bool, len(rows))
+	for k, e := range entries {
 		out[k] = e.Exists()
 	}
 	return out, err

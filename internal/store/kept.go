@@ -98,58 +98,57 @@ func (k *Kept) clear() {
 	}
 }
 
+// stands reports that the entries are as they were kept, if they were.
+func (k *Kept) stands(of ...*space.Entry) bool {
+	return len(k.changed) == 0 || !slices.ContainsFunc(of, func(e *space.Entry) bool { return k.changed[e.ID] })
+}
+
 func (k *Kept) at(key int64) *space.Entry {
-	if k == nil || k.byKey[key] == nil || k.changed[k.byKey[key].ID] {
+	if k == nil || k.byKey[key] == nil || !k.stands(k.byKey[key]) {
 		return nil
 	}
 	return k.byKey[key]
 }
 
 func (k *Kept) entry(id object.ID) (x keptEntry, ok bool) {
-	if k == nil || k.changed[id] {
-		return keptEntry{}, false
+	if k != nil && !k.changed[id] {
+		x, ok = k.entries[id]
 	}
-	x, ok = k.entries[id]
 	return x, ok
 }
 
 func (k *Kept) object(id object.ID) (x keptObject, ok bool) {
-	if k == nil || k.changed[id] {
-		return keptObject{}, false
+	if k != nil && !k.changed[id] {
+		x, ok = k.objects[id]
 	}
-	x, ok = k.objects[id]
-	ok = ok && (len(k.changed) == 0 || !slices.ContainsFunc(x.of, func(e *space.Entry) bool { return k.changed[e.ID] }))
+	return x, ok && k.stands(x.of...)
+}
+
+// recalled is what the view kept, or else the one before it.
+func recalled[T any](v *View, id object.ID, kept func(*Kept, object.ID) (T, bool)) (x T, ok bool) {
+	if x, ok = kept(v.kept, id); !ok {
+		x, ok = kept(v.before, id)
+	}
 	return x, ok
 }
 
 // recallEntries loads from what was kept, and returns what is not there.
 func (v *View) recallEntries(ids []object.ID) []object.ID {
-	left := ids[:0]
-	for _, id := range ids {
-		x, ok := v.kept.entry(id)
-		if !ok {
-			x, ok = v.before.entry(id)
+	return slices.DeleteFunc(ids, func(id object.ID) bool {
+		x, ok := recalled(v, id, (*Kept).entry)
+		if ok {
+			v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
+			v.unheld = append(v.unheld, x.e)
 		}
-		if !ok {
-			left = append(left, id)
-			continue
-		}
-		v.entries[id], v.byKey[x.key], v.links[id] = x.e, x.e, x.e.Link
-		v.unheld = append(v.unheld, x.e)
-	}
-	return left
+		return ok
+	})
 }
 
 func (v *View) recallObjects(ids []object.ID) []object.ID {
-	left := ids[:0]
-	for _, id := range ids {
-		x, ok := v.kept.object(id)
+	return slices.DeleteFunc(ids, func(id object.ID) bool {
+		x, ok := recalled(v, id, (*Kept).object)
 		if !ok {
-			x, ok = v.before.object(id)
-		}
-		if !ok {
-			left = append(left, id)
-			continue
+			return false
 		}
 		v.objects[id], v.of[id] = x.o, x.of
 		if len(x.holds) > 0 {
@@ -165,6 +164,6 @@ func (v *View) recallObjects(ids []object.ID) []object.ID {
 			v.entries[e.ID], v.links[e.ID] = e, id
 		}
 		v.unheld = append(v.unheld, x.of...)
-	}
-	return left
+		return true
+	})
 }

@@ -95,30 +95,48 @@ func (t *Tx) uncached(kind sorted.Kind, ids []object.ID) (map[object.ID]int64, e
 	return t.find(kind, &keyCache{}, ids)
 }
 
-// objectKeysOf returns where the objects with the ids are; those that do not exist
-// are left out.
-func (t *Tx) objectKeysOf(ids []object.ID) (map[object.ID]int64, error) {
-	out, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)
+// keyed reads what goes by the ids. read takes where they are, and leaves out what
+// is not there: where that was remembered and is not so any more, it is looked up
+// in the sets, and read once more.
+func keyed[T any](t *Tx, kind sorted.Kind, cache *keyCache, ids []object.ID, read func(map[object.ID]int64) (map[object.ID]T, error)) (map[object.ID]T, error) {
+	keys, err := t.find(kind, cache, ids)
 	if err != nil {
 		return nil, err
 	}
-	there, err := t.rows.ObjectIDsOf(slices.Collect(maps.Values(out)))
+	out, err := read(keys)
 	if err != nil {
 		return nil, err
 	}
-	var again []object.ID // what was remembered is not so any more
-	for id, k := range out {
-		if there[k] != id {
+	var again []object.ID
+	for id := range keys {
+		if _, ok := out[id]; !ok {
 			again = append(again, id)
-			delete(out, id)
 		}
 	}
 	if len(again) == 0 {
 		return out, nil
 	}
-	more, err := t.uncached(layout.ObjectIDs, again)
+	if keys, err = t.uncached(kind, again); err != nil {
+		return nil, err
+	}
+	more, err := read(keys)
 	maps.Copy(out, more)
 	return out, err
+}
+
+// objectKeysOf returns where the objects with the ids are; those that do not exist
+// are left out.
+func (t *Tx) objectKeysOf(ids []object.ID) (map[object.ID]int64, error) {
+	return keyed(t, layout.ObjectIDs, &t.store.objectKeys, ids, func(keys map[object.ID]int64) (map[object.ID]int64, error) {
+		there, err := t.rows.ObjectIDsOf(slices.Collect(maps.Values(keys)))
+		out := make(map[object.ID]int64, len(keys))
+		for id, k := range keys {
+			if there[k] == id {
+				out[id] = k
+			}
+		}
+		return out, err
+	})
 }
 
 // objectRowsOf reads the objects with the ids, with their references.
@@ -142,31 +160,7 @@ func (t *Tx) headOf(id object.ID) (*objectRow, error) {
 
 // headsOf reads the objects with the ids, without references.
 func (t *Tx) headsOf(ids []object.ID) (map[object.ID]*objectRow, error) {
-	keys, err := t.find(layout.ObjectIDs, &t.store.objectKeys, ids)
-	if err != nil {
-		return nil, err
-	}
-	out, err := t.objectsAt(keys)
-	if err != nil {
-		return nil, err
-	}
-	var again []object.ID // what was remembered is not so any more
-	for id := range keys {
-		if out[id] == nil {
-			again = append(again, id)
-		}
-	}
-	if len(again) == 0 {
-		return out, nil
-	}
-	if keys, err = t.uncached(layout.ObjectIDs, again); err != nil {
-		return nil, err
-	}
-	more, err := t.objectsAt(keys)
-	for id, w := range more {
-		out[id] = w
-	}
-	return out, err
+	return keyed(t, layout.ObjectIDs, &t.store.objectKeys, ids, t.objectsAt)
 }
 
 func (t *Tx) objectsAt(keys map[object.ID]int64) (map[object.ID]*objectRow, error) {

@@ -98,20 +98,14 @@ func (t *Tx) busy(keys []int64) ([]int64, error) {
 // 0 when there are no more.
 func (t *Tx) Pending(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
 	keys, err := t.pendingKeys(connector, states, after, limit)
-	if err != nil {
-		return nil, 0, err
-	}
-	return t.pendingPage(keys, after, limit, func(keys []int64) (map[int64]*space.Entry, error) { return t.entriesByKey(keys, nil) })
+	return pendingPage(keys, err, after, limit, func(keys []int64) (map[int64]*space.Entry, error) { return t.entriesByKey(keys, nil) })
 }
 
 // Outgoing is Pending without the values and references that are there already:
 // what sending takes.
 func (t *Tx) Outgoing(connector string, states []space.State, after int64, limit int) ([]*space.Entry, int64, error) {
 	keys, err := t.pendingKeys(connector, states, after, limit)
-	if err != nil {
-		return nil, 0, err
-	}
-	return t.pendingPage(keys, after, limit, t.headsAt)
+	return pendingPage(keys, err, after, limit, t.headsAt)
 }
 
 // Unanswered is Outgoing for the entries of some of whose changes the outcome is
@@ -127,10 +121,7 @@ func (t *Tx) Unanswered(connector string, after int64, limit int) ([]*space.Entr
 		`SELECT key FROM todo WHERE conn = ? AND state = ? AND key > ?
  UNION ALL SELECT key FROM todo WHERE conn = ? AND state IN (?, ?) AND sent_no > 0 AND key > ? ORDER BY key LIMIT ?`,
 		int64(sym), int64(space.Unknown), after, int64(sym), int64(space.Waiting), int64(space.Failed), after, int64(limit))
-	if err != nil {
-		return nil, 0, err
-	}
-	list, next, err := t.pendingPage(keys, after, limit, t.headsAt)
+	list, next, err := pendingPage(keys, err, after, limit, t.headsAt)
 	return slices.DeleteFunc(list, func(e *space.Entry) bool {
 		return !slices.ContainsFunc(e.Pending, func(p space.Pending) bool { return p.State == space.Unknown })
 	}), next, err
@@ -141,8 +132,12 @@ const (
 	pageChanges = 10000 // on their way, with which a page ends: large groups have as many each
 )
 
-// pendingPage reads as many of the entries as a page takes.
-func (t *Tx) pendingPage(keys []int64, after int64, limit int, read func([]int64) (map[int64]*space.Entry, error)) ([]*space.Entry, int64, error) {
+// pendingPage reads as many of the entries as a page takes, unless listing them
+// failed.
+func pendingPage(keys []int64, err error, after int64, limit int, read func([]int64) (map[int64]*space.Entry, error)) ([]*space.Entry, int64, error) {
+	if err != nil {
+		return nil, 0, err
+	}
 	full := len(keys) >= limit
 	var out []*space.Entry
 	changes := 0

@@ -144,11 +144,12 @@ func (v *View) loadEntries(need engine.Need) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	got, keys, err := v.t.entriesKeyed(ids)
+	got, err := v.t.entriesKeyed(ids)
 	for _, id := range ids {
-		v.entries[id] = got[id]
-		if e := got[id]; e != nil {
-			v.byKey[keys[id]], v.links[id] = e, e.Link
+		e := got[id].e
+		v.entries[id] = e
+		if e != nil {
+			v.byKey[got[id].key], v.links[id] = e, e.Link
 			v.entries[e.ID], v.links[e.ID] = e, e.Link // asked for by the id of its later anchor, it is known by its own too
 			v.unheld = append(v.unheld, e)
 		}
@@ -300,10 +301,7 @@ func (v *View) known(id object.ID) ([]*space.Entry, bool) {
 	if of, ok := v.of[id]; ok {
 		return of, true
 	}
-	x, ok := v.kept.object(id)
-	if !ok {
-		x, ok = v.before.object(id)
-	}
+	x, ok := recalled(v, id, (*Kept).object)
 	return x.of, ok
 }
 

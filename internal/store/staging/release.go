@@ -77,8 +77,8 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 		if _, err := t.DB.One([]any{&mark, &few, &first}, "SELECT mark, few, first_key FROM import WHERE no = ?", st.Import); err != nil {
 			return err
 		}
-		if twins, err := haveTwins(t, conn, c, &st, first); err != nil || twins {
-			return errors.Join(err, overtaken(conn, twins))
+		if err := noTwins(t, conn, c, &st, first); err != nil {
+			return err
 		}
 		c.Released, c.Mark = st.Import, string(mark)
 		if len(few) == 0 {
@@ -102,29 +102,22 @@ func (s *Imports) Release(ctx context.Context, conn string) (Stats, error) {
 	return st, s.Fold(ctx, conn)
 }
 
-func overtaken(conn string, is bool) error {
-	if !is {
-		return nil
-	}
-	return fmt.Errorf("connector %s: %w", conn, ErrOvertaken)
-}
-
-// haveTwins reports that an account that was made since the import began has the
-// anchor or the name of an entry that the import made, from the key first on.
-func haveTwins(t *layout.Tx, conn string, c *layout.Connector, st *Stats, first int64) (bool, error) {
+// noTwins is ErrOvertaken if an account that was made since the import began has
+// the anchor or the name of an entry that the import made, from the key first on.
+func noTwins(t *layout.Tx, conn string, c *layout.Connector, st *Stats, first int64) error {
 	if st.Added == 0 || st.MadeNo == 0 {
-		return false, nil
+		return nil
 	}
 	isNew := func(key int64) bool { return key >= first && key < int64(c.Sym)<<layout.KeyBits+layout.Planned }
 	twins := false
-	for from := st.MadeNo; from < c.NextMade && !twins; from += foldBatch {
+	for from := st.MadeNo; from < c.NextMade; from += foldBatch {
 		var keys []int64
 		for k := from; k < min(from+foldBatch, c.NextMade); k++ {
 			keys = append(keys, k)
 		}
 		rows, err := t.RowsOf(keys)
 		if err != nil {
-			return false, err
+			return err
 		}
 		var ids, names [][]byte
 		for _, r := range rows {
@@ -140,10 +133,13 @@ func haveTwins(t *layout.Tx, conn string, c *layout.Connector, st *Stats, first 
 			t.Sets.Find(layout.EntryIDs, ids, func(_ int, rec []byte) { twins = twins || isNew(layout.U64(rec[16:])) }),
 			t.Sets.Find(layout.EntryNames, names, func(_ int, rec []byte) { twins = twins || isNew(layout.U64(rec[20:])) }))
 		if err != nil {
-			return false, err
+			return err
+		}
+		if twins {
+			return fmt.Errorf("connector %s: %w", conn, ErrOvertaken)
 		}
 	}
-	return twins, nil
+	return nil
 }
 
 // Mark returns where the next import of changes begins; "" asks for a full
