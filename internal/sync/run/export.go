@@ -35,7 +35,7 @@ type exporting struct {
 
 	demands bool // some type demands a reference
 
-	first    int64            // plans from here on may be accepted while this goes on
+	first    int64            // plans from here on may be accepted while this goes on; 0: not looked for yet
 	accepted []store.Progress // what was accepted of them when the accounts were read
 
 	named []store.Answer // what the system calls new accounts, not written yet
@@ -110,21 +110,18 @@ func (ex *exporting) open(ctx context.Context) error {
 		return fail(err)
 	}
 	ex.sys = ex.system()
-	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		ex.first, err = t.FirstOpen()
-		return err
-	})
-	if err != nil {
-		ex.out.Abort()
-		return fail(err)
-	}
 	return nil
 }
 
 // look notes what is accepted before accounts are read.
 func (ex *exporting) look(ctx context.Context) error {
 	return ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		ex.accepted, err = t.Accepted(ex.first)
+		if ex.first == 0 {
+			ex.first, err = t.FirstOpen()
+		}
+		if err == nil {
+			ex.accepted, err = t.Accepted(ex.first)
+		}
 		return err
 	})
 }
@@ -145,11 +142,7 @@ func (ex *exporting) rebase(t *store.Tx, entries []*space.Entry) error {
 
 // broke ends a step whose session was lost (EXP-15).
 func (ex *exporting) broke(err error) error {
-	switch {
-	case ex.rep.blame(err):
-	case errors.Is(err, context.Canceled):
-		ex.rep.Result = StoppedByUser
-	default:
+	if !ex.rep.blame(err) {
 		ex.rep.Result = StoppedServerDown
 	}
 	return fmt.Errorf("export to %s: %w", ex.x.Name, err)
@@ -693,7 +686,7 @@ func (c *Call) stands(carried []space.Pending) bool {
 
 // finish ends the session. What an atomic session did counts from here on.
 func (ex *exporting) finish(ctx context.Context) error {
-	if err := guarded(ex.x, func() error { return ex.out.Finish(ctx) }); err != nil {
+	if _, err := guarded(ex.x, func() (none struct{}, err error) { return none, ex.out.Finish(ctx) }); err != nil {
 		return err
 	}
 	if !ex.desc.Traits.Atomic {

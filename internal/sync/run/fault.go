@@ -24,7 +24,7 @@ func (f *faultError) Unwrap() error { return &f.Problem }
 
 // guarded calls a connector. A fault in it ends the step like an error of the
 // system, and not the program, which has other work to do.
-func guarded(x *Connected, fn func() error) (err error) {
+func guarded[T any](x *Connected, fn func() (T, error)) (out T, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = &faultError{problem.Problem{Code: codeFault, Object: "connector " + x.Name, Message: fmt.Sprintf("a fault in Muster itself: %v", fault),
@@ -49,10 +49,7 @@ func (s *StepReport) blame(err error) bool {
 // sendGuarded sends changes. What became of them nobody knows if the connector
 // fails in the middle.
 func (ex *exporting) sendGuarded(send func() ([]connector.Outcome, error), n int) (out []connector.Outcome, err error) {
-	err = guarded(ex.x, func() (err error) {
-		out, err = send()
-		return err
-	})
+	out, err = guarded(ex.x, send)
 	var f *faultError
 	if errors.As(err, &f) {
 		out = make([]connector.Outcome, n)

@@ -44,13 +44,14 @@ func (r *Runner) Import(ctx context.Context, name string, full bool) (*StepRepor
 func (r *Runner) importStep(ctx context.Context, rep *StepReport, byHand bool) error {
 	begun := *rep
 	err := r.importOnce(ctx, rep, byHand)
-	for again := true; again && errors.Is(err, staging.ErrOvertaken); again = false {
-		*rep = begun
-		if err = r.store.DiscardImport(ctx, rep.Connector); err == nil {
-			err = r.importOnce(ctx, rep, byHand)
-		}
+	if !errors.Is(err, staging.ErrOvertaken) {
+		return err
 	}
-	return err
+	*rep = begun
+	if err := r.store.DiscardImport(ctx, rep.Connector); err != nil {
+		return err
+	}
+	return r.importOnce(ctx, rep, byHand)
 }
 
 func (r *Runner) importOnce(ctx context.Context, rep *StepReport, byHand bool) error {
@@ -129,14 +130,18 @@ func codeOf(err error) problem.Code {
 	return problem.CodeOf(err)
 }
 
-// read asks for changes where that is possible, else for everything.
-func (im *importing) read(ctx context.Context) (connector.Mark, error) {
-	since, ok := im.conn.(connector.SinceImporter)
-	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
+// whence finds where the last import left off.
+func (im *importing) whence(ctx context.Context) error {
+	return im.r.store.Read(ctx, func(t *store.Tx) (err error) {
 		im.from, err = markOf(t, im.x)
 		return err
 	})
-	if err != nil {
+}
+
+// read asks for changes where that is possible, else for everything.
+func (im *importing) read(ctx context.Context) (connector.Mark, error) {
+	since, ok := im.conn.(connector.SinceImporter)
+	if err := im.whence(ctx); err != nil {
 		return "", err
 	}
 	switch {
@@ -168,13 +173,11 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	var mark connector.Mark
-	err := guarded(im.x, func() (err error) {
-		mark, err = since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
+	mark, err := guarded(im.x, func() (connector.Mark, error) {
+		return since.ImportSince(ctx, im.scope(nil), from, func(d connector.Delta) error {
 			im.progress()
 			return im.imp.Change(staging.Delta{Op: deltaOps[d.Op], Record: d.Record, Mods: mods(d.Mods)})
 		})
-		return err
 	})
 	if err == nil {
 		err = im.imp.Drain()
@@ -266,8 +269,6 @@ func (im *importing) broke(err error) error {
 	}
 	switch {
 	case im.rep.blame(err):
-	case errors.Is(err, context.Canceled):
-		im.rep.Result = StoppedByUser
 	case codeOf(err) == connector.ParseError:
 		im.rep.Result = StoppedParsing
 	default:

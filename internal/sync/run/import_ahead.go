@@ -138,13 +138,11 @@ func (im *importing) readAll(ctx context.Context) (connector.Mark, error) {
 	t := newTaker(im.imp)
 	scope := im.scope(t.again)
 	scope.Same = im.same
-	var mark connector.Mark
-	err := guarded(im.x, func() (err error) {
-		mark, err = im.conn.Import(ctx, scope, func(rec object.Record) error {
+	mark, err := guarded(im.x, func() (connector.Mark, error) {
+		return im.conn.Import(ctx, scope, func(rec object.Record) error {
 			im.progress()
 			return t.put(rec)
 		})
-		return err
 	})
 	if e := t.end(); err == nil {
 		err = e

@@ -69,15 +69,19 @@ func (r *Runner) sameParts(ctx context.Context, x *Connected, desc connector.Des
 // only these: of what lies elsewhere the import says nothing.
 func (r *Runner) keepParts(ctx context.Context, x *Connected, desc connector.Description, in []string) error {
 	now := partitionsOf(x, desc)
+	var was partitions
+	var only []string
+	err := r.store.Read(ctx, func(t *store.Tx) error {
+		return errors.Join(setting(t, settingPartitions+x.Name, &was), setting(t, settingOnly+x.Name, &only))
+	})
+	other := len(now.IDs) > 0 && (was.Selection != now.Selection || !maps.Equal(was.IDs, now.IDs))
+	if err != nil || !other && slices.Equal(only, in) {
+		return err // most imports find what was there, and need not wait to write
+	}
 	return r.store.People(ctx, func(t *store.Tx) error {
-		var was partitions
-		var only []string
-		err := errors.Join(setting(t, settingPartitions+x.Name, &was), setting(t, settingOnly+x.Name, &only))
-		if err == nil && len(now.IDs) > 0 && (was.Selection != now.Selection || !maps.Equal(was.IDs, now.IDs)) {
+		err := setSetting(t, settingOnly+x.Name, in)
+		if err == nil && other {
 			err = setSetting(t, settingPartitions+x.Name, now)
-		}
-		if err == nil && !slices.Equal(only, in) {
-			err = setSetting(t, settingOnly+x.Name, in)
 		}
 		return err
 	})
@@ -130,15 +134,12 @@ func (im *importing) findParts(ctx context.Context) error {
 
 // readPart imports some containers: everything in them, as changes of the whole.
 func (im *importing) readPart(ctx context.Context) (connector.Mark, error) {
-	err := im.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		im.from, err = markOf(t, im.x)
-		return err
-	})
+	err := im.whence(ctx)
 	if err != nil {
 		return "", err
 	}
 	im.full = false
-	if err := im.begin(ctx); err != nil {
+	if err = im.begin(ctx); err != nil {
 		return "", err
 	}
 	told := map[string]bool{}
@@ -152,10 +153,7 @@ func (im *importing) readPart(ctx context.Context) (connector.Mark, error) {
 		im.progress()
 		return im.imp.Change(staging.Delta{Op: staging.PutWhole, Record: rec})
 	}
-	err = guarded(im.x, func() error {
-		_, err := im.conn.Import(ctx, scope, tell)
-		return err
-	})
+	_, err = guarded(im.x, func() (connector.Mark, error) { return im.conn.Import(ctx, scope, tell) })
 	if err == nil && im.bad == 0 {
 		err = im.leftOut(ctx, told)
 	}
