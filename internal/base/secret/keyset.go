@@ -105,7 +105,7 @@ func lines(text []byte) []string {
 func ReadKeys(file string) (*Keys, error) {
 	text, err := readSecret(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &problem.Problem{Code: CodeKeyLost, Object: "key set " + file, Message: "is not there", Err: ErrNotFound,
+		return nil, &problem.Problem{Code: CodeKeyLost, Object: "key set " + file, Message: "cannot be read", Err: ErrNotFound,
 			Fix: "restore it from where it is kept, or begin a new one with: muster secret key"}
 	}
 	if err != nil {
