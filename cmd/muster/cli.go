@@ -30,6 +30,7 @@ type cli struct {
 	dir                   string
 	json, quiet, noColour bool
 	yes                   bool // only where something dangerous is decided
+	ask                   bool // systems what they object to, where a plan is shown
 
 	command  string // which was called, without "muster"
 	started  bool   // its arguments were understood

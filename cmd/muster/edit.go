@@ -100,6 +100,7 @@ func (c *cli) editing(e *run.Edit, cmd *cobra.Command, take func(args []string) 
 		})
 	})
 	cmd.Flags().BoolVar(&e.Preview, "dry-run", false, "show the plan, change nothing")
+	c.askFlag(cmd)
 	c.reasonFlag(cmd, &because)
 	return cmd
 }

@@ -26,6 +26,10 @@ func (c *cli) planCommand() *cobra.Command {
 force (--rules, with the folder of the other configuration: the impact of a change, fit for a check of a
 pull request); or as if an import that the health gate holds had been released (--release).
 
+The systems are asked what they object to in the changes that are shown: values that are too long or
+missing, names that are taken, what may not be written. That stands in brackets beside the change, and
+decides nothing. --ask=false shows the plan without asking.
+
 The exit code is 0 if nothing would change, 4 if something would, 3 if guards would hold some of it.`,
 		Example: `  muster plan
   muster plan person hr/1002
@@ -58,6 +62,7 @@ The exit code is 0 if nothing would change, 4 if something would, 3 if guards wo
 	_ = cmd.MarkFlagDirname("rules")
 	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` objects")
 	cmd.Flags().StringVar(&page.Match, "match", "", "only objects that contain this `TEXT`")
+	c.askFlag(cmd)
 	cmd.AddCommand(c.planList(), c.planShow(), c.planWaiting(), c.planHolds())
 	cmd.AddCommand(c.decisions()...)
 	return cmd
@@ -69,6 +74,23 @@ type preview struct {
 	Plan  *run.PlanInfo   `json:"plan,omitempty"`
 	Units any             `json:"units,omitempty"`
 	Waits any             `json:"waits,omitempty"` // units that would wait for people
+	// Unasked says what systems were not asked, and why.
+	Unasked []string `json:"unasked,omitempty"`
+}
+
+// askFlag lets people leave out what takes the time of systems.
+func (c *cli) askFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.ask, "ask", true, "ask the systems what they object to; --ask=false shows the plan alone")
+}
+
+// askedUnits reads a page of a plan's units, with what the systems object to
+// unless nobody wants to know.
+func (c *cli) askedUnits(ctx context.Context, s *app.Session, no int64, page run.Page) (*run.Asked, error) {
+	if c.ask {
+		return s.Ask(ctx, no, page)
+	}
+	units, err := s.Units(ctx, no, page)
+	return &run.Asked{Units: units}, err
 }
 
 // previewed shows the plan that a preview decided.
@@ -79,8 +101,20 @@ func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport
 	c.code = codeOfPreview(rep)
 	out := preview{Step: rep}
 	var units, waits []run.UnitInfo
+	read := func(no int64) ([]run.UnitInfo, error) {
+		a, err := c.askedUnits(ctx, s, no, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range a.Unasked {
+			if !slices.Contains(out.Unasked, u) {
+				out.Unasked = append(out.Unasked, u)
+			}
+		}
+		return a.Units, nil
+	}
 	if rep.Waits != 0 {
-		if waits, err = s.Units(ctx, rep.Waits, page); err != nil {
+		if waits, err = read(rep.Waits); err != nil {
 			return err
 		}
 		out.Waits = shaped(waits)
@@ -91,7 +125,7 @@ func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport
 			return err
 		}
 		out.Plan = &info
-		if units, err = s.Units(ctx, rep.Plan, page); err != nil {
+		if units, err = read(rep.Plan); err != nil {
 			return err
 		}
 		out.Units = shaped(units)
@@ -106,7 +140,7 @@ func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport
 	}
 	return c.give(out, func(p *text.Printer) {
 		if page.Object != "" {
-			p.OneObject(page.Object, units, waits)
+			p.OneObject(page.Object, units, waits, out.Unasked)
 			return
 		}
 		p.Notes(rep)
@@ -131,6 +165,7 @@ func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport
 				p.Rest(len(waits), out.Plan.Held, "muster plan show "+strconv.FormatInt(rep.Waits, 10)+" --after "+waits[len(waits)-1].Key)
 			}
 		}
+		p.Unasked(out.Unasked)
 		p.Line("%s", p.Faint("nothing was accepted"))
 	})
 }
@@ -184,6 +219,8 @@ func (c *cli) withPlan(ctx context.Context, args []string, do func(*app.Session,
 type planShown struct {
 	Plan  run.PlanInfo `json:"plan"`
 	Units any          `json:"units"`
+	// Unasked says what systems were not asked, and why.
+	Unasked []string `json:"unasked,omitempty"`
 }
 
 func (c *cli) planShow() *cobra.Command {
@@ -191,25 +228,27 @@ func (c *cli) planShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show [NO]", Short: "Show a plan, object by object",
 		Long: `Shows a plan as stories write it: each object, and below it a line for each change. Without a number,
-the last plan.`,
+the last plan. If it was not accepted, the systems are asked what they object to, as with plan.`,
 		Example: "  muster plan show\n  muster plan show 12 --match fax\n  muster plan show 12 --after 100",
 		Args:    arguments(0, 1), ValidArgsFunction: c.completePlan, DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, args []string) error {
 			return c.withPlan(ctx, args, func(s *app.Session, info *run.PlanInfo) error {
-				units, err := s.Units(ctx, info.No, page)
+				a, err := c.askedUnits(ctx, s, info.No, page)
 				if err != nil {
 					return err
 				}
-				return c.give(planShown{*info, shaped(units)}, func(p *text.Printer) { c.showPlan(p, info, units, page) })
+				return c.give(planShown{*info, shaped(a.Units), a.Unasked}, func(p *text.Printer) { c.showPlan(p, info, a, page) })
 			})
 		}),
 	}
 	pageFlags(cmd, &page)
+	c.askFlag(cmd)
 	return cmd
 }
 
-func (c *cli) showPlan(p *text.Printer, info *run.PlanInfo, units []run.UnitInfo, page run.Page) {
+func (c *cli) showPlan(p *text.Printer, info *run.PlanInfo, a *run.Asked, page run.Page) {
 	p.PlanHead(info)
+	units := a.Units
 	if len(units) == 0 {
 		if page.Match != "" {
 			p.Empty("no object in it contains "+page.Match, "")
@@ -218,6 +257,7 @@ func (c *cli) showPlan(p *text.Printer, info *run.PlanInfo, units []run.UnitInfo
 	}
 	p.Line("")
 	p.Units(units)
+	p.Unasked(a.Unasked)
 	total := info.Units
 	if page.Match != "" || page.After != "" {
 		total = 0

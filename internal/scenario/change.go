@@ -80,7 +80,7 @@ func readBehave(a *args) action {
 }
 
 // manners are the ways in which a system can act, as the form says them.
-const manners = `behave CONNECTOR lowercases ATTRIBUTE; keeps ATTRIBUTE as KIND; refuses ATTRIBUTE "VALUE" [with ERROR]; loses the answer; loses the call; ` +
+const manners = `behave CONNECTOR lowercases ATTRIBUTE; keeps ATTRIBUTE as KIND; refuses ATTRIBUTE "VALUE" [with ERROR]; denies add, update, rename, delete or ATTRIBUTE; loses the answer; loses the call; ` +
 	`is busy NUMBER; is without "ROOT"; makes "ROOT" anew; has a fault at ATTRIBUTE "VALUE"; is away [with ERROR]; is back; breaks off after NUMBER [with ERROR]; cannot be asked; cannot read ANCHOR with ERROR; tells ANCHOR twice; hides ANCHOR; forgets its changes; gives no watermark; as usual`
 
 func readManner(a *args) func(*system) {
@@ -95,6 +95,9 @@ func readManner(a *args) func(*system) {
 			r.code = problem.Code(a.word("an error"))
 		}
 		return func(s *system) { s.refuses = append(s.refuses, r) }
+	case "denies":
+		what := a.word("a verb, or an attribute")
+		return func(s *system) { s.deny(what) }
 	case "keeps":
 		attr := a.word("an attribute")
 		a.must("as")

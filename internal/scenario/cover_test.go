@@ -13,7 +13,7 @@ import (
 
 // uncovered is how many statements of docs/behaviour.md no story shows. It may
 // only fall: whoever adds a statement adds its story.
-const uncovered = 1
+const uncovered = 0
 
 var statement = regexp.MustCompile(`(?m)^- \*\*([A-Z]+-\d+)\*\* (.*)$`)
 

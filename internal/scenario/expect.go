@@ -18,6 +18,7 @@ func expectations() map[string]verb {
 		"plan":     {"expect plan and units below, expect plan none, or expect plan NUMBER units", readPlan},
 		"hash":     {"expect hash as before, or expect hash another", readHash},
 		"rule":     {"expect rule OBJECT TARGET RULE", readRule},
+		"unasked":  {`expect unasked "TEXT" …, or none`, readUnasked},
 		"waiting":  {"expect waiting and units below, expect waiting none, or expect waiting NUMBER units", readWaiting},
 		"sent":     {"expect sent CONNECTOR and calls below, or none", readSent},
 		"object":   {"expect object OBJECT [at TIME] and values below, or none", readObject},
@@ -105,8 +106,40 @@ func readPlan(a *args) action {
 		if w.plan == 0 {
 			return nil, stepProblem("there was no synchronization yet", "write sync before it")
 		}
-		return pages(func(p run.Page) ([]run.UnitInfo, error) { return w.desk.Units(ctx, w.plan, p) })
+		w.unasked = nil
+		return pages(func(p run.Page) ([]run.UnitInfo, error) { return w.shown(ctx, p) })
 	})
+}
+
+// shown reads a page of the last plan. Before one that nobody accepted is shown,
+// the systems are asked what they object to.
+func (w *world) shown(ctx context.Context, p run.Page) ([]run.UnitInfo, error) {
+	if !w.preview {
+		return w.desk.Units(ctx, w.plan, p)
+	}
+	a, err := w.desk.Ask(ctx, w.plan, p)
+	if err != nil {
+		return nil, err
+	}
+	w.unasked = append(w.unasked, a.Unasked...)
+	return a.Units, nil
+}
+
+// readUnasked reads what kept systems from being asked when the last plan was
+// shown.
+func readUnasked(a *args) action {
+	none := a.is("none")
+	texts := a.texts()
+	a.end(false)
+	return func(_ context.Context, w *world) *problem.Problem {
+		says := func(line string) bool {
+			return !slices.ContainsFunc(texts, func(t string) bool { return !strings.Contains(line, t) })
+		}
+		if none && len(w.unasked) == 0 || !none && slices.ContainsFunc(w.unasked, says) {
+			return nil
+		}
+		return unmet(fmt.Sprintf("%d things were not asked:\n    %s", len(w.unasked), strings.Join(w.unasked, "\n    ")))
+	}
 }
 
 // readHash compares the hash of the last plan with that of the plan before.

@@ -20,6 +20,7 @@ type full interface {
 	connector.Finder
 	connector.Waiter
 	connector.Divided
+	connector.Prober
 }
 
 // played is a connection to a system of a story.
@@ -68,6 +69,20 @@ func (p *played) Describe(ctx context.Context) (connector.Description, error) {
 		d.Schema.Types[i] = t
 	}
 	return d, err
+}
+
+// Find looks for an object, and not for a container that is there by itself.
+func (p *played) Find(ctx context.Context, w connector.Whereabouts) (object.Record, error) {
+	r, err := p.full.Find(ctx, w)
+	if err == nil && r.Type == container {
+		return object.Record{}, connector.ErrNotFound
+	}
+	for _, f := range p.s.faults {
+		if err == nil && r.Attrs.Get(f.attr).Has(object.Str(f.value)) {
+			panic(f.fault())
+		}
+	}
+	return r, err
 }
 
 // chosen leaves of a record what the section chooses; false if nothing.

@@ -75,8 +75,22 @@ func newSystem(x *run.Connected, tree bool, named []string) *system {
 	return s
 }
 
+// deny takes from Muster's account the right to do what the verb says, or to
+// write the attribute.
+func (s *system) deny(what string) {
+	for v := connector.Add; v <= connector.Remove; v++ {
+		if v.String() == what {
+			s.Deny(v, "")
+			return
+		}
+	}
+	s.Deny(connector.Add, what)
+	s.Deny(connector.Update, what)
+}
+
 // calm ends every misbehaviour.
 func (s *system) calm() {
+	s.Allow()
 	s.lowers, s.silent, s.twice = map[string]bool{}, map[string]problem.Code{}, map[string]bool{}
 	s.hidden, s.kinds, s.unmarked = map[string]bool{}, map[string]object.Kind{}, false
 	s.refuses, s.faults, s.away, s.unasked, s.lost, s.busy, s.breaks, s.cut = nil, nil, "", false, false, 0, -1, -1

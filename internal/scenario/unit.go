@@ -100,7 +100,7 @@ func tidy(line string) string {
 	return join(words)
 }
 
-// showWhy writes why something waits.
+// showWhy writes why something waits, or what its system objects to.
 func showWhy(c *run.ChangeInfo) string {
 	switch c.Why {
 	case "approved":
@@ -115,6 +115,9 @@ func showWhy(c *run.ChangeInfo) string {
 		return "narrowed"
 	case "undo":
 		return "undone"
+	}
+	if len(c.Objections) > 0 {
+		return strings.Join(c.Objections, "; ")
 	}
 	return c.Why
 }

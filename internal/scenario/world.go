@@ -37,6 +37,7 @@ type world struct {
 	plan    int64           // the last plan
 	hashes  [2]string       // of the plan before, and of the last
 	preview bool            // it was only previewed
+	unasked []string        // what systems were not asked when it was shown
 	begun   *begun          // a step under way, if one was begun
 	undone  *run.UndoInfo   // what the last undo told
 	at      int             // the line of the step under way

@@ -103,7 +103,7 @@ func (p *Printer) Units(list []run.UnitInfo) {
 }
 
 // OneObject writes what a preview would do to one object.
-func (p *Printer) OneObject(name string, units, waits []run.UnitInfo) {
+func (p *Printer) OneObject(name string, units, waits []run.UnitInfo, unasked []string) {
 	p.Units(units)
 	if len(waits) > 0 {
 		p.Line("%s", p.Waits("this would wait for people:"))
@@ -112,10 +112,12 @@ func (p *Printer) OneObject(name string, units, waits []run.UnitInfo) {
 	if len(units)+len(waits) == 0 {
 		p.Line("nothing would change for %s", term.Clean(name))
 	}
+	p.Unasked(unasked)
 	p.Line("%s", p.Faint("nothing was accepted"))
 }
 
-// Unit writes one unit. Changes that wait have the reason in brackets.
+// Unit writes one unit. Changes that wait have the reason in brackets, and those
+// to which their system objects have what it says.
 func (p *Printer) Unit(u *run.UnitInfo) {
 	head := term.Clean(u.Object.String())
 	if u.Object.Label != "" {
@@ -128,7 +130,17 @@ func (p *Printer) Unit(u *run.UnitInfo) {
 		if c.Why != "" && c.Why != "approved" {
 			line += "   " + p.Waits("["+term.Clean(Reason(c.Why))+"]")
 		}
+		if len(c.Objections) > 0 {
+			line += "   " + p.Bad("["+term.Clean(strings.Join(c.Objections, "; "))+"]")
+		}
 		p.Line("%s", line)
+	}
+}
+
+// Unasked says what systems were not asked about a plan that is shown, and why.
+func (p *Printer) Unasked(list []string) {
+	for _, s := range list {
+		p.Line("%s", p.Waits(term.Clean(s)))
 	}
 }
 

@@ -23,6 +23,11 @@ type (
 		run.UnitInfo
 		Changes []Change `json:"changes"`
 	}
+	// Asked is run.Asked.
+	Asked struct {
+		*run.Asked
+		Units []Unit `json:"units"`
+	}
 	// Object is run.ObjectInfo.
 	Object struct {
 		*run.ObjectInfo
@@ -45,11 +50,12 @@ type (
 func Shape(v any) any {
 	switch v := v.(type) {
 	case []run.UnitInfo:
-		out := make([]Unit, len(v))
-		for i := range v {
-			out[i] = Unit{v[i], changes(v[i].Changes)}
+		return shapeUnits(v)
+	case *run.Asked:
+		if v == nil {
+			return nil
 		}
-		return out
+		return Asked{v, shapeUnits(v.Units)}
 	case *run.ObjectInfo:
 		if v == nil {
 			return nil
@@ -66,6 +72,14 @@ func Shape(v any) any {
 		return Undo{v, changes(v.Moved)}
 	}
 	return v
+}
+
+func shapeUnits(list []run.UnitInfo) []Unit {
+	out := make([]Unit, len(list))
+	for i := range list {
+		out[i] = Unit{list[i], changes(list[i].Changes)}
+	}
+	return out
 }
 
 func changes(list []run.ChangeInfo) []Change {

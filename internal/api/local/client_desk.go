@@ -74,6 +74,19 @@ func (c *Client) Units(ctx context.Context, no int64, p run.Page) ([]run.UnitInf
 	return unshape(list), err
 }
 
+// Ask is run.Plans'.
+func (c *Client) Ask(ctx context.Context, no int64, p run.Page) (*run.Asked, error) {
+	a, err := get[Asked](ctx, c, "plans/"+strconv.FormatInt(no, 10)+"/asked", query(p))
+	if err != nil {
+		return nil, err
+	}
+	out := &run.Asked{Units: unshape(a.Units)}
+	if a.Asked != nil {
+		out.Unasked = a.Unasked
+	}
+	return out, nil
+}
+
 // Waiting is run.Plans'.
 func (c *Client) Waiting(ctx context.Context, p run.Page) ([]run.UnitInfo, error) {
 	list, err := get[[]Unit](ctx, c, "waiting", query(p))

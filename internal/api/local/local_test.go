@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,11 @@ func (f *fake) Plan(_ context.Context, no int64) (run.PlanInfo, error) {
 }
 func (f *fake) Units(_ context.Context, no int64, p run.Page) ([]run.UnitInfo, error) {
 	return []run.UnitInfo{{Key: "1", Object: anna, Changes: some}}, f.did("units", no, p)
+}
+func (f *fake) Ask(_ context.Context, no int64, p run.Page) (*run.Asked, error) {
+	list := slices.Clone(some)
+	list[0].Objections = []string{"29 of at most 10 characters"}
+	return &run.Asked{Units: []run.UnitInfo{{Key: "1", Object: anna, Changes: list}}, Unasked: []string{"hr could not be asked"}}, f.did("ask", no, p)
 }
 func (f *fake) Waiting(_ context.Context, p run.Page) ([]run.UnitInfo, error) {
 	return []run.UnitInfo{{Key: "1", Object: anna, Changes: some}}, f.did("waiting", p)
@@ -201,6 +207,7 @@ func TestClientIsTheSameDesk(t *testing.T) {
 		"plans":      func(d run.Desk) (any, error) { return d.ListPlans(ctx, page) },
 		"plan":       func(d run.Desk) (any, error) { return d.Plan(ctx, 7) },
 		"units":      func(d run.Desk) (any, error) { return d.Units(ctx, 7, page) },
+		"ask":        func(d run.Desk) (any, error) { return d.Ask(ctx, 7, page) },
 		"waiting":    func(d run.Desk) (any, error) { return d.Waiting(ctx, page) },
 		"queue":      func(d run.Desk) (any, error) { return d.Queue(ctx, page) },
 		"runs":       func(d run.Desk) (any, error) { return d.Runs(ctx, page) },

@@ -25,6 +25,7 @@ func routes() map[string]method {
 		"GET /v1/plans":            func(c *call) (any, error) { return paged(c, c.desk.ListPlans) },
 		"GET /v1/plans/{no}":       onePlan,
 		"GET /v1/plans/{no}/units": units,
+		"GET /v1/plans/{no}/asked": asked,
 		"GET /v1/waiting":          func(c *call) (any, error) { return paged(c, c.desk.Waiting) },
 		"GET /v1/queue":            func(c *call) (any, error) { return paged(c, c.desk.Queue) },
 		"GET /v1/runs":             func(c *call) (any, error) { return paged(c, c.desk.Runs) },
@@ -153,6 +154,18 @@ func units(c *call) (any, error) {
 		return nil, err
 	}
 	return paged(c, func(ctx context.Context, p run.Page) ([]run.UnitInfo, error) { return c.desk.Units(ctx, no, p) })
+}
+
+func asked(c *call) (any, error) {
+	no, err := planNumber(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pageOf(c.r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	return c.desk.Ask(c.ctx, no, p)
 }
 
 func findIn(c *call) func(context.Context, run.Page) ([]run.ObjectName, error) {

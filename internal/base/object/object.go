@@ -108,6 +108,7 @@ type Attribute struct {
 	ReadOnly  bool // the system sets it; never exported
 	WriteOnly bool // cannot be read back, as a password: never confirmed
 	Folded    bool // the system ignores the case of letters when it compares
+	Unique    bool // no two objects of the type have the same value
 	MaxLength int  // in characters; 0 is no limit that we know
 	ByDN      bool // for Ref: names its target by DN, not by anchor
 }

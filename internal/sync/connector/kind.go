@@ -38,10 +38,11 @@ const (
 	SetsPasswords  Ability = "set passwords"
 	Waits          Ability = "wait for changes"
 	Divides        Ability = "import a container"
+	Probes         Ability = "tell what is not permitted"
 )
 
 // AllAbilities lists every ability, in the order people are shown them.
-var AllAbilities = []Ability{ImportsChanges, Exports, Finds, SetsPasswords, Waits, Divides}
+var AllAbilities = []Ability{ImportsChanges, Exports, Finds, SetsPasswords, Waits, Divides, Probes}
 
 // Abilities reports which abilities c has. It is the only place that asks, so
 // the manual, the pages and the runner always agree.
@@ -64,6 +65,9 @@ func Abilities(c Connector) []Ability {
 	}
 	if _, ok := c.(Divided); ok {
 		out = append(out, Divides)
+	}
+	if _, ok := c.(Prober); ok {
+		out = append(out, Probes)
 	}
 	return out
 }

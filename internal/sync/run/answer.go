@@ -11,33 +11,16 @@ import (
 	"muster/internal/store"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/rules"
+	"muster/internal/sync/sending"
 	"muster/internal/sync/space"
 )
 
 // errNotSent stands for a call that a session did not come to.
 var errNotSent = errors.New("not sent")
 
-// each calls fn for every pending change that the call carries out. They are
-// mostly in the order of the entry's.
-func (c *Call) each(fn func(*space.Pending)) {
-	list := c.Entry.Pending
-	at := 0
-	for _, k := range c.Carries {
-		for at < len(list) && (list[at].Name != k.Name || list[at].Target != k.Target) {
-			at++
-		}
-		if at < len(list) {
-			fn(&list[at])
-			at++
-		} else if p := c.Entry.PendingOf(k.Name, k.Target); p != nil {
-			fn(p)
-		}
-	}
-}
-
 // answer notes what became of a call. changed tells whether the account's changes
 // are no longer as they were marked before they were handed over.
-func (ex *exporting) answer(c *Call, o connector.Outcome) (a store.Answer, changed bool) {
+func (ex *exporting) answer(c *sending.Call, o connector.Outcome) (a store.Answer, changed bool) {
 	var refused *connector.Refusal
 	var busy *connector.Busy
 	var unanswered *connector.Unanswered
@@ -48,10 +31,10 @@ func (ex *exporting) answer(c *Call, o connector.Outcome) (a store.Answer, chang
 		ex.rep.count("unknown", 1)
 		return store.Answer{}, false
 	case errors.As(o.Err, &busy):
-		c.each(func(p *space.Pending) { p.State = space.Waiting })
+		c.Each(func(p *space.Pending) { p.State = space.Waiting })
 		ex.rep.count("busy", 1)
 	case errors.Is(o.Err, errNotSent):
-		c.each(func(p *space.Pending) { p.State = space.Waiting })
+		c.Each(func(p *space.Pending) { p.State = space.Waiting })
 	case errors.As(o.Err, &refused):
 		ex.refused(c, refused.Code, o.Err)
 	default:
@@ -63,14 +46,14 @@ func (ex *exporting) answer(c *Call, o connector.Outcome) (a store.Answer, chang
 
 // done notes a call that the system took. What cannot be read back is confirmed
 // by the answer (EXP-8).
-func (ex *exporting) done(c *Call, o connector.Outcome) (a store.Answer, changed bool) {
+func (ex *exporting) done(c *sending.Call, o connector.Outcome) (a store.Answer, changed bool) {
 	t, _ := ex.desc.Schema.Type(c.Entry.Type)
 	state := space.Sent
 	if ex.desc.Traits.Atomic {
 		state = space.Unknown // it counts once the session is finished
 	}
 	confirmed := false
-	c.each(func(p *space.Pending) {
+	c.Each(func(p *space.Pending) {
 		changed = changed || p.State != state || p.Errors > 0 || p.Fault != ""
 		p.State, p.Errors, p.Fault = state, 0, ""
 		at, _ := t.Attribute(p.Name)
@@ -90,14 +73,14 @@ func (ex *exporting) done(c *Call, o connector.Outcome) (a store.Answer, changed
 	return a, changed
 }
 
-func (ex *exporting) refused(c *Call, code problem.Code, err error) {
+func (ex *exporting) refused(c *sending.Call, code problem.Code, err error) {
 	if code == connector.MissingObject && c.Change.Verb == connector.Remove {
 		ex.done(c, connector.Outcome{}) // what is to be gone is gone
 		return
 	}
 	ex.again = append(ex.again, c.Entry.ID)
 	now := ex.r.now()
-	c.each(func(p *space.Pending) {
+	c.Each(func(p *space.Pending) {
 		if p.Errors == 0 {
 			p.First = now
 		}
@@ -106,7 +89,7 @@ func (ex *exporting) refused(c *Call, code problem.Code, err error) {
 	ex.report(c, code, err)
 }
 
-func (ex *exporting) report(c *Call, code problem.Code, err error) {
+func (ex *exporting) report(c *sending.Call, code problem.Code, err error) {
 	ex.rep.count("export-failure", 1)
 	name := c.Change.DN
 	if name == "" {

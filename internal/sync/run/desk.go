@@ -55,6 +55,7 @@ type Plans interface {
 	ListPlans(ctx context.Context, p Page) ([]PlanInfo, error)
 	Plan(ctx context.Context, no int64) (PlanInfo, error) // no 0: the last
 	Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error)
+	Ask(ctx context.Context, no int64, p Page) (*Asked, error) // Units, with what the systems object to
 	Waiting(ctx context.Context, p Page) ([]UnitInfo, error)
 	Queue(ctx context.Context, p Page) ([]QueueInfo, error)
 	Runs(ctx context.Context, p Page) ([]Report, error)
@@ -130,6 +131,8 @@ type ChangeInfo struct {
 	Rule      string      `json:"rule,omitempty"`
 	Why       string      `json:"why,omitempty"`   // waiting: "guard blanks", "reject", "not approved"
 	Cause     string      `json:"cause,omitempty"` // waiting: the guard's or the person's words
+	// Objections are what the system has against the change, where it was asked.
+	Objections []string `json:"objections,omitempty"`
 	// In the history of an object: who approved it, and which import confirmed it.
 	Approved  *ApprovalInfo `json:"approved,omitempty"`
 	Confirmed *ImportInfo   `json:"confirmed,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/sending"
 	"muster/internal/sync/space"
 )
 
@@ -23,17 +24,11 @@ func (r *Runner) Export(ctx context.Context, name string) (*StepReport, error) {
 
 // exporting is one export step under way.
 type exporting struct {
-	r    *Runner
-	x    *Connected
+	*reached
 	rep  *StepReport
-	conn connector.Connector
-	desc connector.Description
 	out  connector.Export
-	sys  *System
-	left stages // in which some account may need a call
+	left sending.Stages // in which some account may need a call
 	sent int64
-
-	demands bool // some type demands a reference
 
 	first    int64            // plans from here on may be accepted while this goes on; 0: not looked for yet
 	accepted []store.Progress // what was accepted of them when the accounts were read
@@ -48,17 +43,18 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 		rep.Result = NoStartBadConfig
 		return wrong
 	}
-	ex := &exporting{r: r, x: x, rep: rep}
-	if err := ex.open(ctx); err != nil {
+	ex := &exporting{rep: rep}
+	if err := ex.open(ctx, r, x); err != nil {
+		rep.Result = noStart(err)
 		return err
 	}
 	defer ex.conn.Close() // what counts was finished
 	if err := ex.settle(ctx); err != nil {
 		return err
 	}
-	ex.left = 1 << AddsAndValues // which goes through all accounts, and finds the others
-	for _, stage := range Stages {
-		if !ex.left.has(stage) {
+	ex.left = sending.AddsAndValues.Set() // which goes through all accounts, and finds the others
+	for _, stage := range sending.All {
+		if !ex.left.Has(stage) {
 			continue
 		}
 		err := ex.stage(ctx, stage)
@@ -85,32 +81,46 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 	return nil
 }
 
-func (ex *exporting) open(ctx context.Context) error {
-	var err error
-	if ex.conn, err = ex.r.open(ctx, ex.x); err != nil {
-		ex.rep.Result = noStart(err)
+func (ex *exporting) open(ctx context.Context, r *Runner, x *Connected) (err error) {
+	if ex.reached, err = r.reach(ctx, x); err != nil {
 		return err
 	}
-	fail := func(err error) error {
+	can, _ := ex.conn.(connector.Exporter)
+	if ex.out, err = can.OpenExport(ctx); err != nil {
 		ex.conn.Close() // the first error counts
-		ex.rep.Result = noStart(err)
-		return err
 	}
-	can, ok := ex.conn.(connector.Exporter)
-	if !ok {
-		return fail(&problem.Problem{Code: "no-export-to-this-object-type", Object: "connector " + ex.x.Name, Message: "its system cannot be written to", Fix: "remove the export step, or the rules that go to it"})
+	return err
+}
+
+// reached is a connection to a system that can be changed, and what has to be
+// known of it to make calls.
+type reached struct {
+	r       *Runner
+	x       *Connected
+	conn    connector.Connector
+	desc    connector.Description
+	sys     *sending.System
+	demands bool // some type demands a reference
+}
+
+// reach opens a connection in which calls can be made.
+func (r *Runner) reach(ctx context.Context, x *Connected) (*reached, error) {
+	s := &reached{r: r, x: x}
+	var err error
+	if s.conn, err = r.open(ctx, x); err != nil {
+		return nil, err
 	}
-	if ex.desc, err = ex.conn.Describe(ctx); err == nil {
-		err = ex.r.fits(ctx, ex.x, ex.desc, false)
+	if _, ok := s.conn.(connector.Exporter); !ok {
+		err = &problem.Problem{Code: "no-export-to-this-object-type", Object: "connector " + x.Name, Message: "its system cannot be written to", Fix: "remove the export step, or the rules that go to it"}
+	} else if s.desc, err = s.conn.Describe(ctx); err == nil {
+		err = r.fits(ctx, x, s.desc, false)
 	}
 	if err != nil {
-		return fail(err)
+		s.conn.Close() // the first error counts
+		return nil, err
 	}
-	if ex.out, err = can.OpenExport(ctx); err != nil {
-		return fail(err)
-	}
-	ex.sys = ex.system()
-	return nil
+	s.sys = s.system()
+	return s, nil
 }
 
 // look notes what is accepted before accounts are read.
@@ -170,7 +180,7 @@ type accounts map[object.ID]*space.Entry
 // nothing that is done to the accounts of one changes what is to be sent of
 // others. Other systems take their time, and what waits is read as late as can
 // be.
-func (ex *exporting) outgoing(ctx context.Context, stage Stage) iter.Seq2[page, error] {
+func (ex *exporting) outgoing(ctx context.Context, stage sending.Stage) iter.Seq2[page, error] {
 	pages := func(yield func(page, error) bool) {
 		for after := int64(0); ; {
 			p, next, err := ex.page(ctx, stage, after)
@@ -186,9 +196,9 @@ func (ex *exporting) outgoing(ctx context.Context, stage Stage) iter.Seq2[page, 
 	return pages
 }
 
-func (ex *exporting) page(ctx context.Context, stage Stage, after int64) (p page, next int64, err error) {
+func (ex *exporting) page(ctx context.Context, stage sending.Stage, after int64) (p page, next int64, err error) {
 	p.list, next, err = ex.pending(ctx, []space.State{space.Waiting, space.Failed}, after)
-	if err == nil && stage.refers() && !ex.demands { // nobody is added in this stage
+	if err == nil && stage.Refers() && !ex.demands { // nobody is added in this stage
 		p.named, err = ex.meet(ctx, p.list)
 	}
 	return p, next, err
@@ -246,34 +256,34 @@ func (ex *exporting) keep(ctx context.Context, changed []*space.Entry, named []s
 }
 
 // stage sends one stage, over all accounts with something to send.
-func (ex *exporting) stage(ctx context.Context, stage Stage) error {
+func (ex *exporting) stage(ctx context.Context, stage sending.Stage) error {
 	if err := ex.look(ctx); err != nil {
 		return err
 	}
 	switch {
-	case stage == Renames:
-		var all []*Call
-		err := ex.pages(ctx, stage, func(calls []*Call) error {
+	case stage == sending.Renames:
+		var all []*sending.Call
+		err := ex.pages(ctx, stage, func(calls []*sending.Call) error {
 			all = append(all, calls...)
 			return nil
 		})
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		return ex.send(ctx, untangle(all))
-	case stage == AddsAndValues && ex.desc.Traits.Hierarchical:
+		return ex.send(ctx, sending.Untangle(all))
+	case stage == sending.AddsAndValues && ex.desc.Traits.Hierarchical:
 		return ex.fromTheTop(ctx)
-	case stage == Deletes && ex.desc.Traits.Hierarchical:
+	case stage == sending.Deletes && ex.desc.Traits.Hierarchical:
 		return ex.fromTheBottom(ctx)
 	}
-	return ex.pages(ctx, stage, func(calls []*Call) error {
-		order(stage, calls)
+	return ex.pages(ctx, stage, func(calls []*sending.Call) error {
+		sending.Order(stage, calls)
 		return ex.send(ctx, calls)
 	})
 }
 
 // pages makes the calls of a stage, a page of accounts at a time.
-func (ex *exporting) pages(ctx context.Context, stage Stage, fn func([]*Call) error) error {
+func (ex *exporting) pages(ctx context.Context, stage sending.Stage, fn func([]*sending.Call) error) error {
 	for p, err := range ex.outgoing(ctx, stage) {
 		if err != nil {
 			return err
@@ -294,10 +304,10 @@ func (ex *exporting) pages(ctx context.Context, stage Stage, fn func([]*Call) er
 // without an error of its own.
 func (ex *exporting) fromTheTop(ctx context.Context) error {
 	adds, levels := map[object.ID]bool{}, map[int]bool{0: true}
-	err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
+	err := ex.pages(ctx, sending.AddsAndValues, func(calls []*sending.Call) error {
 		for _, c := range calls {
 			if c.Change.Verb == connector.Add {
-				adds[nameKey(c.Change.DN)], levels[depth(c.Change.DN)] = true, true
+				adds[nameKey(c.Change.DN)], levels[sending.Depth(c.Change.DN)] = true, true
 			}
 		}
 		return nil
@@ -306,21 +316,21 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 		return err
 	}
 	for _, level := range slices.Sorted(maps.Keys(levels)) {
-		err := ex.pages(ctx, AddsAndValues, func(calls []*Call) error {
-			ready := slices.DeleteFunc(calls, func(c *Call) bool {
+		err := ex.pages(ctx, sending.AddsAndValues, func(calls []*sending.Call) error {
+			ready := slices.DeleteFunc(calls, func(c *sending.Call) bool {
 				if c.Change.Verb != connector.Add {
 					return level != 0
 				}
 				_, above := object.SplitDN(c.Change.DN)
-				return depth(c.Change.DN) != level || adds[nameKey(above)]
+				return sending.Depth(c.Change.DN) != level || adds[nameKey(above)]
 			})
-			order(AddsAndValues, ready)
+			sending.Order(sending.AddsAndValues, ready)
 			if err := ex.send(ctx, ready); err != nil {
 				return err
 			}
 			for _, c := range ready {
 				p := c.Entry.PendingOf(space.Account, object.ID{})
-				if c.Change.Verb == connector.Add && (p == nil || !due(p)) {
+				if c.Change.Verb == connector.Add && (p == nil || !sending.Due(p)) {
 					delete(adds, nameKey(c.Change.DN))
 				}
 			}
@@ -338,9 +348,9 @@ func (ex *exporting) fromTheTop(ctx context.Context) error {
 // (ERR-36).
 func (ex *exporting) fromTheBottom(ctx context.Context) error {
 	levels := map[int]bool{}
-	err := ex.pages(ctx, Deletes, func(calls []*Call) error {
+	err := ex.pages(ctx, sending.Deletes, func(calls []*sending.Call) error {
 		for _, c := range calls {
-			levels[depth(c.Change.DN)] = true
+			levels[sending.Depth(c.Change.DN)] = true
 		}
 		return nil
 	})
@@ -348,9 +358,9 @@ func (ex *exporting) fromTheBottom(ctx context.Context) error {
 		return err
 	}
 	for _, level := range slices.Backward(slices.Sorted(maps.Keys(levels))) {
-		err := ex.pages(ctx, Deletes, func(calls []*Call) error {
-			calls = slices.DeleteFunc(calls, func(c *Call) bool { return depth(c.Change.DN) != level })
-			order(Deletes, calls)
+		err := ex.pages(ctx, sending.Deletes, func(calls []*sending.Call) error {
+			calls = slices.DeleteFunc(calls, func(c *sending.Call) bool { return sending.Depth(c.Change.DN) != level })
+			sending.Order(sending.Deletes, calls)
 			ready, err := ex.emptied(ctx, calls)
 			if err != nil {
 				return err
@@ -366,20 +376,20 @@ func (ex *exporting) fromTheBottom(ctx context.Context) error {
 
 // emptied returns the deletes of those who have nobody under them any more. The
 // others wait.
-func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error) {
+func (ex *exporting) emptied(ctx context.Context, calls []*sending.Call) ([]*sending.Call, error) {
 	list := make([]*space.Entry, len(calls))
 	for i, c := range calls {
 		list[i] = c.Entry
 	}
 	var left map[object.ID]string
 	err := ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		left, err = t.Beneath(ex.x.Name, list, ex.sys.whereNow)
+		left, err = t.Beneath(ex.x.Name, list, ex.sys.WhereNow)
 		return err
 	})
 	if err != nil || len(left) == 0 {
 		return calls, err
 	}
-	var ready []*Call
+	var ready []*sending.Call
 	var waiting []*space.Entry
 	for _, c := range calls {
 		dn := left[c.Entry.ID]
@@ -387,7 +397,7 @@ func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error
 			ready = append(ready, c)
 			continue
 		}
-		c.each(func(p *space.Pending) {
+		c.Each(func(p *space.Pending) {
 			p.State, p.Fault = space.Waiting, string(connector.ContainerDelete)+": "+dn+" lies in it"
 		})
 		ex.rep.count("waiting-until-empty", 1)
@@ -399,8 +409,8 @@ func (ex *exporting) emptied(ctx context.Context, calls []*Call) ([]*Call, error
 func nameKey(dn string) object.ID { return object.NewID(object.DNKey(dn)) }
 
 // calls makes the calls of a stage for a page of entries.
-func (ex *exporting) calls(ctx context.Context, stage Stage, p page) ([]*Call, error) {
-	if stage.refers() {
+func (ex *exporting) calls(ctx context.Context, stage sending.Stage, p page) ([]*sending.Call, error) {
+	if stage.Refers() {
 		if p.named == nil {
 			err := ex.keepNames(ctx)
 			if err == nil {
@@ -410,13 +420,13 @@ func (ex *exporting) calls(ctx context.Context, stage Stage, p page) ([]*Call, e
 				return nil, err
 			}
 		}
-		ex.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return ex.sys.called(p.named[obj], byDN) }
+		ex.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return ex.sys.Called(p.named[obj], byDN) }
 	}
-	var out []*Call
+	var out []*sending.Call
 	var waiting []*space.Entry
 	for _, e := range p.list {
-		ex.left |= ex.sys.stages(e)
-		c, waits := ex.sys.calls(stage, e)
+		ex.left |= ex.sys.Stages(e)
+		c, waits := ex.sys.Call(stage, e)
 		if c != nil {
 			out = append(out, c)
 		}
@@ -434,17 +444,17 @@ func (ex *exporting) calls(ctx context.Context, stage Stage, p page) ([]*Call, e
 
 // meet finds out how the connected system calls the accounts that the entries
 // refer to.
-func (ex *exporting) meet(ctx context.Context, list []*space.Entry) (named accounts, err error) {
+func (s *reached) meet(ctx context.Context, list []*space.Entry) (named accounts, err error) {
 	var targets []object.ID
 	for _, e := range list {
 		for i := range e.Pending {
-			if p := &e.Pending[i]; !p.Target.IsZero() && due(p) {
+			if p := &e.Pending[i]; !p.Target.IsZero() && sending.Due(p) {
 				targets = append(targets, p.Target)
 			}
 		}
 	}
-	err = ex.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		named, err = t.AccountsIn(ex.x.Name, targets)
+	err = s.r.store.Read(ctx, func(t *store.Tx) (err error) {
+		named, err = t.AccountsIn(s.x.Name, targets)
 		return err
 	})
 	return named, err
@@ -452,64 +462,27 @@ func (ex *exporting) meet(ctx context.Context, list []*space.Entry) (named accou
 
 // system returns what is known of the connected system before anybody refers to
 // anybody.
-func (ex *exporting) system() *System {
+func (s *reached) system() *sending.System {
 	demand := map[string][]string{}
-	for _, t := range ex.desc.Schema.Types {
+	for _, t := range s.desc.Schema.Types {
 		for _, a := range t.Attributes {
 			if a.Required && a.Kind == object.Ref {
 				demand[t.Name] = append(demand[t.Name], a.Name)
 			}
 		}
 	}
-	ex.demands = len(demand) > 0
-	return &System{
-		Atomic: ex.desc.Traits.Atomic,
-		Type:   func(name string) object.Type { t, _ := ex.desc.Schema.Type(name); return t },
+	s.demands = len(demand) > 0
+	return &sending.System{
+		Atomic: s.desc.Traits.Atomic,
+		Type:   func(name string) object.Type { t, _ := s.desc.Schema.Type(name); return t },
 		Demand: func(typ string) []string { return demand[typ] },
 		Named:  func(object.ID, bool) (string, bool) { return "", false },
 	}
 }
 
-// called is how the system calls an account that it has.
-func (s *System) called(e *space.Entry, byDN bool) (string, bool) {
-	if e == nil || e.Unsent() || e.Deleting() {
-		return "", false
-	}
-	if p := e.PendingOf(space.Account, object.ID{}); p != nil && !s.there(p) {
-		return "", false
-	}
-	if !byDN {
-		return e.Anchor, e.Anchor != ""
-	}
-	dn := s.dnNow(e)
-	return dn, dn != ""
-}
-
-// whereNow is where an entry lies in the system, "" if it is not there.
-func (s *System) whereNow(e *space.Entry) string {
-	p := e.PendingOf(space.Account, object.ID{})
-	switch {
-	case p != nil && s.there(p):
-		if len(p.Want) == 0 {
-			return ""
-		}
-	case e.Stub, !e.Seen, !e.Missing.IsZero():
-		return ""
-	}
-	return s.dnNow(e)
-}
-
-// dnNow is an entry's DN, as it is after a rename that was carried out.
-func (s *System) dnNow(e *space.Entry) string {
-	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
-		return p.Want.First().Text()
-	}
-	return e.DN
-}
-
 // send sends calls, a small batch at a time, each marked as handed over in a
 // commit that survives power loss before it goes out (EXP-4).
-func (ex *exporting) send(ctx context.Context, calls []*Call) error {
+func (ex *exporting) send(ctx context.Context, calls []*sending.Call) error {
 	most := max(1, ex.x.ExportBatch)
 	if ex.desc.Traits.Atomic {
 		most = max(most, atomicBatch) // until the session ends, the outcome of all of it is open anyway
@@ -531,7 +504,7 @@ func (ex *exporting) send(ctx context.Context, calls []*Call) error {
 // a whole.
 const atomicBatch = 1000
 
-func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
+func (ex *exporting) batch(ctx context.Context, calls []*sending.Call) error {
 	calls, err := ex.mark(ctx, calls)
 	if err != nil || len(calls) == 0 {
 		return err
@@ -542,14 +515,14 @@ func (ex *exporting) batch(ctx context.Context, calls []*Call) error {
 	}
 	outcomes, err := ex.sendPatiently(ctx, changes)
 	var entries []*space.Entry
-	var apart []*Call
+	var apart []*sending.Call
 	for i, c := range calls {
 		o := connector.Outcome{Err: errNotSent}
 		if i < len(outcomes) {
 			o = outcomes[i]
 		}
-		if more := c.apart(o.Err); more != nil {
-			c.each(func(p *space.Pending) { p.State = space.Waiting })
+		if more := c.Apart(o.Err); more != nil {
+			c.Each(func(p *space.Pending) { p.State = space.Waiting })
 			apart = append(apart, more...)
 			entries = append(entries, c.Entry)
 			continue
@@ -647,7 +620,7 @@ func unique(list []*space.Entry) []*space.Entry {
 
 // mark notes that the calls are being handed over, and returns them but for those
 // that carry what is no longer wanted.
-func (ex *exporting) mark(ctx context.Context, calls []*Call) (stand []*Call, err error) {
+func (ex *exporting) mark(ctx context.Context, calls []*sending.Call) (stand []*sending.Call, err error) {
 	err = ex.r.store.Bulk(ctx, func(t *store.Tx) error {
 		no, err := t.SendNo()
 		if err != nil {
@@ -656,7 +629,7 @@ func (ex *exporting) mark(ctx context.Context, calls []*Call) (stand []*Call, er
 		var entries []*space.Entry
 		carried := make([][]space.Pending, len(calls))
 		for i, c := range calls {
-			c.each(func(p *space.Pending) { carried[i] = append(carried[i], *p) })
+			c.Each(func(p *space.Pending) { carried[i] = append(carried[i], *p) })
 			entries = append(entries, c.Entry)
 		}
 		if err := ex.rebase(t, unique(entries)); err != nil {
@@ -664,24 +637,16 @@ func (ex *exporting) mark(ctx context.Context, calls []*Call) (stand []*Call, er
 		}
 		stand, entries = nil, nil
 		for i, c := range calls {
-			if c.stands(carried[i]) {
+			if c.Stands(carried[i]) {
 				stand, entries = append(stand, c), append(entries, c.Entry)
 			}
 		}
 		for _, c := range stand {
-			c.each(func(p *space.Pending) { p.State, p.SentNo = space.Unknown, no })
+			c.Each(func(p *space.Pending) { p.State, p.SentNo = space.Unknown, no })
 		}
 		return t.MarkSent(unique(entries))
 	})
 	return stand, err
-}
-
-// stands reports that what the call carries is still wanted.
-func (c *Call) stands(carried []space.Pending) bool {
-	return !slices.ContainsFunc(carried, func(was space.Pending) bool {
-		p := c.Entry.PendingOf(was.Name, was.Target)
-		return p == nil || !p.Wants(&was)
-	})
 }
 
 // finish ends the session. What an atomic session did counts from here on.

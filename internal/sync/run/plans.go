@@ -76,49 +76,58 @@ func planInfo(p store.Plan) PlanInfo {
 // they were decided. A page
 // ends with the unit whose Key is the next page's After.
 func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error) {
-	at := 0
-	if p.After != "" {
-		n, err := p.number()
+	var out *shownUnits
+	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
+		out, err = r.units(t, no, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.infos, nil
+}
+
+// shownUnits is a page of the units of a plan, as people see them and as they
+// were decided.
+type shownUnits struct {
+	plan  store.Plan
+	infos []UnitInfo
+	units []*engine.Unit
+}
+
+func (r *Runner) units(t *store.Tx, no int64, p Page) (*shownUnits, error) {
+	at, err := p.number()
+	if err != nil {
+		return nil, err
+	}
+	out := &shownUnits{}
+	if out.plan, err = planOf(t, no); err != nil {
+		return nil, err
+	}
+	names := newNaming(t)
+	left, err := notAccepted(t, out.plan.No)
+	if err != nil {
+		return nil, err
+	}
+	only := r.idsOf(t, p.Object)
+	for len(out.infos) < p.size() {
+		c, err := t.Chunk(out.plan.No, at/units.InChunk)
+		if err != nil || c == nil || at%units.InChunk >= int64(len(c.Units)) {
+			return out, err
+		}
+		infos, err := names.unitInfos(c.Units)
 		if err != nil {
 			return nil, err
 		}
-		at = int(n)
+		for i := at % units.InChunk; i < int64(len(infos)) && len(out.infos) < p.size(); i++ {
+			at++
+			if u := infos[i]; u.matches(p.Match) && (p.Object == "" || only[u.Object.ID]) && !left[u.Object.ID] {
+				u.Key = strconv.FormatInt(at, 10)
+				out.infos, out.units = append(out.infos, u), append(out.units, &c.Units[i])
+			}
+		}
 	}
-	var out []UnitInfo
-	err := r.store.Read(ctx, func(t *store.Tx) error {
-		x, err := planOf(t, no)
-		if err != nil {
-			return err
-		}
-		names := newNaming(t)
-		left, err := notAccepted(t, x.No)
-		if err != nil {
-			return err
-		}
-		only := r.idsOf(t, p.Object)
-		for len(out) < p.size() {
-			c, err := t.Chunk(x.No, int64(at/units.InChunk))
-			if err != nil || c == nil || at%units.InChunk >= len(c.Units) {
-				return err
-			}
-			infos, err := names.unitInfos(c.Units)
-			if err != nil {
-				return err
-			}
-			for _, u := range infos[at%units.InChunk:] {
-				at++
-				if u.matches(p.Match) && (p.Object == "" || only[u.Object.ID]) && !left[u.Object.ID] && len(out) < p.size() {
-					u.Key = strconv.Itoa(at)
-					out = append(out, u)
-				}
-				if len(out) == p.size() {
-					break
-				}
-			}
-		}
-		return nil
-	})
-	return out, err
+	return out, nil
 }
 
 // chunksOf reads a plan from a chunk on.

@@ -14,6 +14,9 @@ import (
 // apply makes one change in st as a real system would, or says why not. The
 // schema's demands on the whole object are checked if whole is set.
 func (s *System) apply(st *state, c connector.Change, whole bool) (object.Record, error) {
+	if list := s.forbids(c); len(list) > 0 {
+		return object.Record{}, refuse(c, connector.PermissionIssue, strings.TrimPrefix(list[0].About, "@")+": "+list[0].Says)
+	}
 	before, found := st.byName(c.Anchor, c.DN)
 	if c.Verb == connector.Add {
 		if _, taken := st.names[object.Fold(c.DN)]; found || taken {
@@ -132,8 +135,22 @@ func (s *System) modify(st *state, c connector.Change, typ object.Type, r *objec
 	if !a.Multi && len(values) > 1 {
 		return refuse(c, connector.MultiSingleMismatch, a.Name+" holds one value")
 	}
+	if a.Unique && st.holder(r, a.Name, values) != "" {
+		return refuse(c, connector.ConstraintViolation, "another object has this "+a.Name)
+	}
 	r.Attrs.Put(a.Name, values)
 	return nil
+}
+
+// holder returns the anchor of another object of r's type that has one of the
+// values; "" if none has.
+func (st *state) holder(r *object.Record, attr string, values object.Values) string {
+	for _, other := range st.objects {
+		if other.Type == r.Type && other.Anchor != r.Anchor && slices.ContainsFunc(other.Attrs.Get(attr), values.Has) {
+			return other.Anchor
+		}
+	}
+	return ""
 }
 
 // target returns the anchor or DN that a reference names.

@@ -65,6 +65,7 @@ func fields() []config.Field {
 		flag("readOnly", "the system sets it"),
 		flag("writeOnly", "it cannot be read back"),
 		flag("folded", "the case of letters does not count"),
+		flag("unique", "no two objects have the same value"),
 		flag("byDN", "references name their target by DN"),
 		{Name: "length", Summary: "the most characters", Type: config.Int, Min: "1"},
 	}}
@@ -94,7 +95,7 @@ func options(s *config.Section) Options {
 			kind, _ := object.ParseKind(a.Text("kind"))
 			typ.Attributes = append(typ.Attributes, object.Attribute{
 				Name: e.Name, Kind: kind, Multi: a.Bool("multi"), Required: a.Bool("required"), ReadOnly: a.Bool("readOnly"),
-				WriteOnly: a.Bool("writeOnly"), Folded: a.Bool("folded"), ByDN: a.Bool("byDN"), MaxLength: a.Int("length"),
+				WriteOnly: a.Bool("writeOnly"), Folded: a.Bool("folded"), Unique: a.Bool("unique"), ByDN: a.Bool("byDN"), MaxLength: a.Int("length"),
 			})
 		}
 		opt.Schema.Types = append(opt.Schema.Types, typ)

@@ -23,6 +23,7 @@ var (
 	_ connector.PasswordSetter = (*conn)(nil)
 	_ connector.Waiter         = (*conn)(nil)
 	_ connector.Divided        = (*conn)(nil)
+	_ connector.Prober         = (*conn)(nil)
 )
 
 // Open returns a connection with every ability there is. Whoever needs fewer
@@ -66,6 +67,16 @@ func (c *conn) Find(ctx context.Context, w connector.Whereabouts) (object.Record
 		return c.told(r, connector.Scope{}), nil
 	}
 	return object.Record{}, connector.ErrNotFound
+}
+
+// Probe tells what was denied.
+func (c *conn) Probe(ctx context.Context, change connector.Change) ([]connector.Objection, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forbids(change), nil
 }
 
 // HasContainer reports that the DN is a root, an object, or above one.

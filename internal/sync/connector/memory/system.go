@@ -38,11 +38,18 @@ type System struct {
 	changed  chan struct{}   // closed at the next change
 	writing  bool            // an atomic session is open
 	given    int             // anchors given so far
+	denied   map[right]bool  // what the connector's account may not do
 	gone     map[string]bool // roots that are not there
 	anew     map[string]int  // how often a root was made anew
 	calls    map[call]int
 	onTell   func(object.Record) error
 	onChange func(connector.Change) *Fault
+}
+
+// right is what one may do: a verb on objects, or with an attribute.
+type right struct {
+	verb connector.Verb
+	attr string // "": the verb itself
 }
 
 type call struct {
@@ -53,7 +60,7 @@ type call struct {
 // New returns an empty system.
 func New(opt Options) *System {
 	object.SortSchema(&opt.Schema)
-	return &System{opt: opt, state: newState(), changed: make(chan struct{}), calls: map[call]int{}, gone: map[string]bool{}, anew: map[string]int{}}
+	return &System{opt: opt, state: newState(), changed: make(chan struct{}), calls: map[call]int{}, denied: map[right]bool{}, gone: map[string]bool{}, anew: map[string]int{}}
 }
 
 // Put adds objects, or replaces those with the same anchor, without the
@@ -91,6 +98,35 @@ func (s *System) Delete(anchor string) {
 		s.state.note(event{op: connector.Delete, record: bare(r)}, s.opt.KeepChanges)
 		s.tellWaiters()
 	}
+}
+
+// Deny takes from the connector's account the right to do what the verb says;
+// with an attribute, to do it with that one.
+func (s *System) Deny(v connector.Verb, attr string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied[right{v, attr}] = true
+}
+
+// Allow gives back every right that Deny took.
+func (s *System) Allow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.denied)
+}
+
+// forbids says what the connector's account may not do of a change.
+func (s *System) forbids(c connector.Change) []connector.Objection {
+	var out []connector.Objection
+	if s.denied[right{verb: c.Verb}] {
+		out = append(out, connector.Objection{About: connector.AboutObject, Says: "we may not " + c.Verb.String() + " it"})
+	}
+	for _, m := range c.Mods {
+		if s.denied[right{c.Verb, m.Name}] {
+			out = append(out, connector.Objection{About: m.Name, Says: "we may not write it"})
+		}
+	}
+	return out
 }
 
 // Lose takes a root away with all that lies below it. Nobody is told of what was

@@ -1,4 +1,7 @@
-package run
+// Package sending makes the calls that carry out what is on its way to accounts:
+// which calls an account needs, in which stage of an export, and in which order.
+// It is a matter of values: it sends nothing, asks nobody and keeps nothing.
+package sending
 
 import (
 	"errors"
@@ -24,16 +27,20 @@ const (
 	Deletes    // the deepest first
 )
 
-// Stages lists them in order.
-var Stages = []Stage{AddsAndValues, Renames, References, Removals, Deletes}
+// All lists them in order.
+var All = []Stage{AddsAndValues, Renames, References, Removals, Deletes}
 
-// refers reports that references are sent in the stage.
-func (st Stage) refers() bool { return st == References || st == Removals }
+// Refers reports that references are sent in the stage.
+func (st Stage) Refers() bool { return st == References || st == Removals }
 
-// stages is a set of stages.
-type stages uint8
+// Set returns the set of this stage alone.
+func (st Stage) Set() Stages { return 1 << st }
 
-func (s stages) has(st Stage) bool { return s&(1<<st) != 0 }
+// Stages is a set of stages.
+type Stages uint8
+
+// Has reports that the stage is one of them.
+func (s Stages) Has(st Stage) bool { return s&st.Set() != 0 }
 
 // Call is one change as it is handed to a connector, and the pending changes
 // of the entry that it carries out.
@@ -67,23 +74,23 @@ func (s *System) there(p *space.Pending) bool {
 	return p.State == space.Sent || s.Atomic && p.State == space.Unknown
 }
 
-// due reports that the change is to be sent.
-func due(p *space.Pending) bool { return p.State == space.Waiting || p.State == space.Failed }
+// Due reports that the change is to be sent.
+func Due(p *space.Pending) bool { return p.State == space.Waiting || p.State == space.Failed }
 
-// calls makes the calls that one entry needs in a stage. waits names what an
-// account still waits for, in words, "" if nothing.
-func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
+// Call makes the call that one entry needs in a stage, nil if it needs none. waits
+// names what an account still waits for, in words, "" if nothing.
+func (s *System) Call(stage Stage, e *space.Entry) (c *Call, waits string) {
 	acct := e.PendingOf(space.Account, object.ID{})
 	adding := acct != nil && len(acct.Want) > 0
 	deleting := acct != nil && len(acct.Want) == 0
 	switch {
-	case deleting && stage == Deletes && due(acct):
+	case deleting && stage == Deletes && Due(acct):
 		return s.delete(e), ""
 	case deleting:
 		return nil, ""
 	case adding && s.there(acct): // it was added just now; the rest follows
-	case adding && !due(acct): // its outcome is unknown
-		if p := e.PendingOf(space.Name, object.ID{}); stage == Renames && p != nil && due(p) {
+	case adding && !Due(acct): // its outcome is unknown
+		if p := e.PendingOf(space.Name, object.ID{}); stage == Renames && p != nil && Due(p) {
 			return nil, string(connector.UnexportedRename)
 		}
 		return nil, ""
@@ -108,19 +115,19 @@ func (s *System) calls(stage Stage, e *space.Entry) (c *Call, waits string) {
 	return nil, ""
 }
 
-// stages returns the stages in which the entry may need a call.
-func (s *System) stages(e *space.Entry) stages {
-	out := stages(0)
-	add := func(st Stage) { out |= 1 << st }
+// Stages returns the stages in which the entry may need a call.
+func (s *System) Stages(e *space.Entry) Stages {
+	out := Stages(0)
+	add := func(st Stage) { out |= st.Set() }
 	adding := false
 	for i := range e.Pending {
 		switch p := &e.Pending[i]; {
 		case p.Name == space.Account && len(p.Want) == 0:
 			add(Deletes)
 		case p.Name == space.Account:
-			adding = due(p)
+			adding = Due(p)
 			add(AddsAndValues)
-		case !due(p):
+		case !Due(p):
 		case !p.Target.IsZero() && len(p.Want) > 0:
 			add(References)
 		case !p.Target.IsZero():
@@ -160,7 +167,7 @@ func (s *System) add(e *space.Entry, refs []connector.Mod) *Call {
 	for i := range e.Pending {
 		p := &e.Pending[i]
 		switch {
-		case !p.Target.IsZero() || !due(p):
+		case !p.Target.IsZero() || !Due(p):
 			continue
 		case p.Name == space.Name:
 			c.Change.DN = p.Want.First().Text()
@@ -197,7 +204,7 @@ func (s *System) values(e *space.Entry) *Call {
 	name := renamedTo(e)
 	for i := range e.Pending {
 		p := &e.Pending[i]
-		if isValue(p) && due(p) && !name.gives(p) {
+		if isValue(p) && Due(p) && !name.gives(p) {
 			c.Change.Mods = append(c.Change.Mods, connector.Mod{Name: p.Name, Values: p.Want})
 			c.carry(p)
 		}
@@ -210,7 +217,7 @@ func (s *System) values(e *space.Entry) *Call {
 
 func (s *System) rename(e *space.Entry) *Call {
 	p := e.PendingOf(space.Name, object.ID{})
-	if p == nil || !due(p) {
+	if p == nil || !Due(p) {
 		return nil
 	}
 	c := s.at(connector.Rename, e)
@@ -218,7 +225,7 @@ func (s *System) rename(e *space.Entry) *Call {
 	c.carry(p)
 	name := renamedTo(e)
 	for i := range e.Pending {
-		if v := &e.Pending[i]; isValue(v) && due(v) && name.gives(v) {
+		if v := &e.Pending[i]; isValue(v) && Due(v) && name.gives(v) {
 			c.carry(v)
 		}
 	}
@@ -237,7 +244,7 @@ type rdnValues map[string]string
 // renamedTo returns what the rename that is to be sent will set.
 func renamedTo(e *space.Entry) rdnValues {
 	p := e.PendingOf(space.Name, object.ID{})
-	if p == nil || !due(p) {
+	if p == nil || !Due(p) {
 		return nil
 	}
 	return expr.Naming(p.Want.First().Text())
@@ -255,7 +262,7 @@ func (s *System) refs(e *space.Entry, present bool) *Call {
 	c := s.at(connector.Update, e)
 	for i := range e.Pending {
 		p := &e.Pending[i]
-		if p.Target.IsZero() || !due(p) || (len(p.Want) > 0) != present {
+		if p.Target.IsZero() || !Due(p) || (len(p.Want) > 0) != present {
 			continue
 		}
 		a, _ := t.Attribute(p.Name)
@@ -272,10 +279,10 @@ func (s *System) refs(e *space.Entry, present bool) *Call {
 	return c
 }
 
-// apart takes a call that was refused because of one of several references
+// Apart takes a call that was refused because of one of several references
 // apart into a call for each, so that the others are sent; nil if that is not
 // why it was refused (ERR-57).
-func (c *Call) apart(err error) []*Call {
+func (c *Call) Apart(err error) []*Call {
 	var refused *connector.Refusal
 	if !errors.As(err, &refused) || refused.Code != connector.BadReference || c.Change.Verb != connector.Update || len(c.Carries) < 2 {
 		return nil
@@ -310,101 +317,65 @@ func (c *Call) addRef(attr, name string, multi, present bool) {
 	c.Change.Mods = append(c.Change.Mods, connector.Mod{Op: op, Name: attr, Values: object.Values{v}})
 }
 
-// depth is how deep a DN lies.
-func depth(dn string) int {
-	n := 0
-	for _, dn = object.SplitDN(dn); dn != ""; _, dn = object.SplitDN(dn) {
-		n++
+// Each calls fn for every pending change that the call carries out. They are
+// mostly in the order of the entry's.
+func (c *Call) Each(fn func(*space.Pending)) {
+	list := c.Entry.Pending
+	at := 0
+	for _, k := range c.Carries {
+		for at < len(list) && (list[at].Name != k.Name || list[at].Target != k.Target) {
+			at++
+		}
+		if at < len(list) {
+			fn(&list[at])
+			at++
+		} else if p := c.Entry.PendingOf(k.Name, k.Target); p != nil {
+			fn(p)
+		}
 	}
-	return n
 }
 
-// order puts the calls of a stage in the order in which they are sent:
-// containers from the top, deletes from the bottom, else by anchor; accounts
-// without an anchor after those with one, by name.
-func order(stage Stage, calls []*Call) {
-	slices.SortStableFunc(calls, func(a, b *Call) int {
-		if stage == AddsAndValues || stage == Deletes {
-			d := depth(a.Change.DN) - depth(b.Change.DN)
-			if stage == Deletes {
-				d = -d
-			}
-			if d != 0 {
-				return d
-			}
-		}
-		if (a.Entry.Anchor == "") != (b.Entry.Anchor == "") {
-			if a.Entry.Anchor == "" {
-				return 1
-			}
-			return -1
-		}
-		if c := strings.Compare(a.Entry.Anchor, b.Entry.Anchor); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.Change.DN, b.Change.DN); c != 0 {
-			return c
-		}
-		return a.Entry.ID.Compare(b.Entry.ID)
+// Stands reports that what the call carries is still wanted.
+func (c *Call) Stands(carried []space.Pending) bool {
+	return !slices.ContainsFunc(carried, func(was space.Pending) bool {
+		p := c.Entry.PendingOf(was.Name, was.Target)
+		return p == nil || !p.Wants(&was)
 	})
 }
 
-// untangle orders renames so that each name is free when it is taken. A circle,
-// such as two accounts that swap names, goes through one temporary name, given
-// to the first by anchor (REF-11).
-func untangle(calls []*Call) []*Call {
-	order(Renames, calls)
-	holder := map[string]*Call{}
-	for _, c := range calls {
-		holder[object.DNKey(c.Change.DN)] = c
+// Called is how the system calls an account that it has.
+func (s *System) Called(e *space.Entry, byDN bool) (string, bool) {
+	if e == nil || e.Unsent() || e.Deleting() {
+		return "", false
 	}
-	next := func(c *Call) *Call {
-		if n := holder[object.DNKey(c.Change.NewDN)]; n != c {
-			return n
-		}
-		return nil
+	if p := e.PendingOf(space.Account, object.ID{}); p != nil && !s.there(p) {
+		return "", false
 	}
-	var out []*Call
-	for _, c := range calls { // in order of anchors: the first of a circle is met first
-		if !circular(c, next) {
-			continue
-		}
-		aside := *c
-		aside.Carries = nil
-		aside.Change.NewDN = temporary(c.Change.DN)
-		delete(holder, object.DNKey(c.Change.DN))
-		c.Change.DN = aside.Change.NewDN
-		out = append(out, &aside)
+	if !byDN {
+		return e.Anchor, e.Anchor != ""
 	}
-	done := map[*Call]bool{}
-	for _, c := range calls {
-		var chain []*Call
-		for x := c; x != nil && !done[x]; x = next(x) {
-			done[x] = true
-			chain = append(chain, x)
-		}
-		slices.Reverse(chain)
-		out = append(out, chain...)
-	}
-	return out
+	dn := s.dnNow(e)
+	return dn, dn != ""
 }
 
-// circular reports that the name that c takes comes free only by c's own
-// rename.
-func circular(c *Call, next func(*Call) *Call) bool {
-	seen := map[*Call]bool{}
-	for x := next(c); x != nil && !seen[x]; x = next(x) {
-		if x == c {
-			return true
+// WhereNow is where an entry lies in the system, "" if it is not there.
+func (s *System) WhereNow(e *space.Entry) string {
+	p := e.PendingOf(space.Account, object.ID{})
+	switch {
+	case p != nil && s.there(p):
+		if len(p.Want) == 0 {
+			return ""
 		}
-		seen[x] = true
+	case e.Stub, !e.Seen, !e.Missing.IsZero():
+		return ""
 	}
-	return false
+	return s.dnNow(e)
 }
 
-// temporary is a name beside the old one that nobody else has.
-func temporary(dn string) string {
-	rdn, above := object.SplitDN(dn)
-	sum := object.NewID("temporary", dn)
-	return rdn + "-muster-" + sum.String()[:8] + "," + above
+// dnNow is an entry's DN, as it is after a rename that was carried out.
+func (s *System) dnNow(e *space.Entry) string {
+	if p := e.PendingOf(space.Name, object.ID{}); p != nil && s.there(p) {
+		return p.Want.First().Text()
+	}
+	return e.DN
 }

@@ -1,4 +1,4 @@
-package run
+package sending
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ func TestTemporaryName(t *testing.T) {
 	if want := `cn=Berg\, Anna-muster-`; len(rdn) != len(want)+8 || rdn[:len(want)] != want || above != "ou=people,dc=example" {
 		t.Errorf("temporary(%s) = %s", dn, temporary(dn))
 	}
-	if got := depth(dn); got != 2 {
-		t.Errorf("depth(%s) = %d", dn, got)
+	if got := Depth(dn); got != 2 {
+		t.Errorf("Depth(%s) = %d", dn, got)
 	}
 }

@@ -1,0 +1,403 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/internal/base/object"
+	"muster/internal/store"
+	"muster/internal/sync/connector"
+	"muster/internal/sync/engine"
+	"muster/internal/sync/rules"
+	"muster/internal/sync/sending"
+	"muster/internal/sync/space"
+)
+
+// Asked is a page of the units of a plan, with what the connected systems object
+// to (OUT-19).
+type Asked struct {
+	Units   []UnitInfo `json:"units"`
+	Unasked []string   `json:"unasked,omitempty"` // what was not asked, and why, in words
+}
+
+// What one showing of a plan may ask of one system.
+const (
+	askMost = 1000             // questions
+	askTime = 10 * time.Second // from the opening of the connection on
+)
+
+// Ask returns a page of units as Units does, and asks the systems what they
+// object to. The changes are those that an export would make if the plan were
+// accepted now. Nothing of the answers is kept and nothing rests on them; a
+// system that cannot be asked keeps nobody from seeing the plan. What a plan did
+// that was accepted is on its way, and is not asked about.
+func (r *Runner) Ask(ctx context.Context, no int64, p Page) (*Asked, error) {
+	a := &asking{r: r, accounts: map[string][]account{}}
+	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
+		if a.shownUnits, err = r.units(t, no, p); err != nil || a.plan.State != store.PlanReady {
+			return err
+		}
+		return a.form(t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.accounts)) {
+		if err := a.ask(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return &Asked{Units: a.infos, Unasked: a.unasked}, nil
+}
+
+// asking is one showing of a plan.
+type asking struct {
+	*shownUnits
+	r        *Runner
+	accounts map[string][]account // by connector: what the page would have sent
+	unasked  []string
+}
+
+// account is an account as accepting a unit of the page would leave it.
+type account struct {
+	unit  int
+	entry *space.Entry
+}
+
+// form works out what accepting the page would leave to be sent.
+func (a *asking) form(t *store.Tx) error {
+	list := make([]engine.Unit, len(a.units))
+	for i, u := range a.units {
+		list[i] = *u
+	}
+	v := t.View(a.r.names())
+	if err := v.Load(engine.Needs(list)); err != nil {
+		return err
+	}
+	moved := int64(0)
+	for i := range list {
+		u := &list[i]
+		if len(u.Basis) == 0 { // what would wait rests on what is there
+			for _, e := range v.EntriesOf(u.Object) {
+				u.Basis = append(u.Basis, engine.Basis{ID: e.ID, Version: e.Version})
+			}
+		}
+		fx, err := engine.Apply(v, u, engine.Stamp{Plan: a.plan.No, At: a.plan.Started})
+		if err != nil || outdated(v, u) {
+			moved++
+			continue
+		}
+		for _, e := range slices.Concat(fx.Added, fx.Changed) {
+			a.accounts[e.Connector] = append(a.accounts[e.Connector], account{i, e})
+		}
+	}
+	if moved > 0 {
+		a.unasked = append(a.unasked, fmt.Sprintf("%d of these objects moved since the plan was decided, and nobody was asked about them; decide again with: muster plan", moved))
+	}
+	return nil
+}
+
+// outdated reports that the unit's object, or an account of it that the unit
+// changes, is no longer as it was.
+func outdated(v *store.View, u *engine.Unit) bool {
+	now := map[object.ID]int64{u.Object: 0}
+	if o := v.Object(u.Object); o != nil {
+		now[u.Object] = o.Version
+	}
+	for _, e := range v.EntriesOf(u.Object) {
+		if slices.ContainsFunc(u.Changes, func(c engine.Change) bool { return c.Connector == e.Connector }) {
+			now[e.ID] = e.Version
+		}
+	}
+	return slices.ContainsFunc(u.Basis, func(b engine.Basis) bool {
+		version, asked := now[b.ID]
+		return asked && version != b.Version
+	})
+}
+
+// ask asks one system. Only who ends the showing ends it.
+func (a *asking) ask(ctx context.Context, name string) error {
+	x, wrong := a.r.cfg.Connector(name)
+	if wrong != nil {
+		a.unasked = append(a.unasked, name+" could not be asked: "+wrong.Error())
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	_, err := guarded(x, func() (none struct{}, err error) { return none, a.askSystem(within, x) })
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case within.Err() != nil:
+		a.unasked = append(a.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, askTime))
+	case err != nil:
+		a.unasked = append(a.unasked, name+" could not be asked: "+err.Error())
+	}
+	return nil
+}
+
+func (a *asking) askSystem(ctx context.Context, x *Connected) error {
+	s, err := a.r.reach(ctx, x)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close() // nothing was changed
+	list := a.accounts[x.Name]
+	entries := make([]*space.Entry, len(list))
+	for i := range list {
+		entries[i] = list[i].entry
+	}
+	named, err := s.meet(ctx, entries)
+	if err != nil {
+		return err
+	}
+	s.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return s.sys.Called(named[obj], byDN) }
+	q := &questions{asking: a, s: s, left: askMost}
+	for _, acct := range list {
+		for _, stage := range sending.All {
+			c, _ := s.sys.Call(stage, acct.entry)
+			if c == nil {
+				continue
+			}
+			if err := q.about(ctx, acct, c); err != nil {
+				return errors.Join(err, q.settle(ctx))
+			}
+		}
+	}
+	return q.settle(ctx)
+}
+
+// object puts an objection beside the lines of a unit that it is about.
+func (a *asking) object(unit int, c *sending.Call, o connector.Objection) {
+	lines := a.infos[unit].Changes
+	about := func(match func(*engine.Change) bool) (some bool) {
+		for i := range lines {
+			l := &lines[i]
+			if l.Connector == c.Entry.Connector && match(&l.Change) {
+				some = true
+				if !slices.Contains(l.Objections, o.Says) {
+					l.Objections = append(l.Objections, o.Says)
+				}
+			}
+		}
+		return some
+	}
+	if o.About != connector.AboutObject {
+		about(func(l *engine.Change) bool { return l.Name == o.About && l.Op >= engine.Rename })
+		return
+	}
+	if !about(func(l *engine.Change) bool { return l.Op == engine.AddAccount || l.Op == engine.DropAccount }) {
+		about(func(l *engine.Change) bool {
+			return slices.ContainsFunc(c.Carries, func(k sending.Carried) bool { return k.Name == l.Name && k.Target == l.Target })
+		})
+	}
+}
+
+// questions are what one system is asked.
+type questions struct {
+	*asking
+	s     *reached
+	left  int // how many more may be asked
+	taken []taken
+}
+
+// taken is a name, or a value that two objects cannot have, which is another
+// object's now.
+type taken struct {
+	account
+	call   *sending.Call
+	about  string // the attribute, or connector.AboutName
+	value  object.Value
+	holder string // the anchor of the other object
+}
+
+// about asks about one call.
+func (q *questions) about(ctx context.Context, acct account, c *sending.Call) error {
+	change := announced(c.Change)
+	note := func(list []connector.Objection) {
+		for _, o := range list {
+			q.object(acct.unit, c, o)
+		}
+	}
+	note(q.s.desc.Objections(change))
+	if p, ok := q.s.conn.(connector.Prober); ok && q.may() {
+		list, err := p.Probe(ctx, change)
+		if err != nil {
+			return err
+		}
+		note(list)
+	}
+	f, ok := q.s.conn.(connector.Finder)
+	if !ok {
+		return nil
+	}
+	look := func(about string, v object.Value, w connector.Whereabouts) error {
+		if !q.may() {
+			return nil
+		}
+		rec, err := f.Find(ctx, w)
+		var refused *connector.Refusal
+		switch {
+		case errors.Is(err, connector.ErrNotFound):
+			return nil
+		case errors.As(err, &refused) && refused.Code == connector.AmbiguousUpdate:
+			note([]connector.Objection{{About: about, Says: saysTaken(about)}})
+			return nil
+		case errors.As(err, &refused):
+			note([]connector.Objection{{About: about, Says: "it cannot be looked for: " + string(refused.Code)}})
+			return nil
+		case err == nil && (rec.Anchor != acct.entry.Anchor || rec.Anchor == ""):
+			q.taken = append(q.taken, taken{acct, c, about, v, rec.Anchor})
+		}
+		return err
+	}
+	if dn := newName(change); dn != "" && q.s.desc.Traits.Hierarchical {
+		if err := look(connector.AboutName, object.Str(dn), connector.Whereabouts{DN: dn}); err != nil {
+			return err
+		}
+	}
+	typ := q.s.sys.Type(change.Type)
+	for _, m := range change.Mods {
+		if at, _ := typ.Attribute(m.Name); !at.Unique || m.Op == connector.DropValues {
+			continue
+		}
+		for _, v := range m.Values {
+			w := connector.Whereabouts{Type: change.Type, Key: object.Attr{Name: m.Name, Values: object.Values{v}}}
+			if err := look(m.Name, v, w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// announced is the change without the secrets that it shows placeholders for:
+// they are made at sending.
+func announced(c connector.Change) connector.Change {
+	c.Mods = slices.Clone(c.Mods)
+	c.Mods = slices.DeleteFunc(c.Mods, func(m connector.Mod) bool {
+		secret := m.Values.Equal(rules.Password)
+		if secret {
+			c.Secrets = append(c.Secrets, connector.Secret{Name: m.Name})
+		}
+		return secret
+	})
+	return c
+}
+
+// newName is the DN that a change gives its object.
+func newName(c connector.Change) string {
+	switch c.Verb {
+	case connector.Add:
+		return c.DN
+	case connector.Rename:
+		return c.NewDN
+	default:
+		return ""
+	}
+}
+
+// may counts a question, unless there were enough.
+func (q *questions) may() bool {
+	if q.left == 0 {
+		q.unasked = append(q.unasked, fmt.Sprintf("%s was asked %d questions; the rest of this page was not asked about: show fewer objects at a time, or one", q.s.x.Name, askMost))
+	}
+	q.left--
+	return q.left >= 0
+}
+
+func saysTaken(about string) string {
+	if about == connector.AboutName {
+		return "the name is taken"
+	}
+	return "another object has it"
+}
+
+// settle objects to what is another's, unless that one gives it up before it is
+// needed, when all is sent.
+func (q *questions) settle(ctx context.Context) error {
+	if len(q.taken) == 0 {
+		return nil
+	}
+	return q.r.store.Read(context.WithoutCancel(ctx), func(t *store.Tx) error {
+		holders := map[string]*space.Entry{}
+		change := map[object.ID]*engine.Unit{}
+		for _, x := range q.taken {
+			id, err := t.EntryAt(q.s.x.Name, x.holder, "")
+			if err != nil {
+				return err
+			}
+			entries, err := t.Entries([]object.ID{id})
+			if err != nil {
+				return err
+			}
+			if e := entries[id]; e != nil {
+				holders[x.holder] = e
+				if !e.Link.IsZero() {
+					change[e.Link] = nil
+				}
+			}
+		}
+		if err := q.find(t, change); err != nil {
+			return err
+		}
+		for _, x := range q.taken {
+			if e := holders[x.holder]; e == nil || !x.givenUp(e, change[e.Link]) {
+				q.object(x.unit, x.call, connector.Objection{About: x.about, Says: saysTaken(x.about)})
+			}
+		}
+		return nil
+	})
+}
+
+// find looks through the plan for the units of the objects.
+func (a *asking) find(t *store.Tx, of map[object.ID]*engine.Unit) error {
+	if len(of) == 0 {
+		return nil
+	}
+	left := len(of)
+	for c, err := range chunksOf(t, a.plan.No, 0) {
+		if err != nil {
+			return err
+		}
+		for i := range c.Units {
+			if u := &c.Units[i]; left > 0 {
+				if _, wanted := of[u.Object]; wanted {
+					of[u.Object] = u
+					left--
+				}
+			}
+		}
+		if left == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// givenUp reports that the holder, whose object's unit is u if the plan has one,
+// lets go of the value before the call is sent. Deletes come last: an account
+// that goes in the same export is still in the way.
+func (x *taken) givenUp(holder *space.Entry, u *engine.Unit) bool {
+	if holder.DeletionSent() {
+		return true
+	}
+	name := x.about
+	want := holder.Top(name)
+	if u != nil {
+		for i := range u.Changes {
+			if c := &u.Changes[i]; c.Connector == holder.Connector && c.Name == name && (c.Op == engine.Rename || c.Op == engine.SetAccount) {
+				want = c.After
+			}
+		}
+	}
+	if name == connector.AboutName {
+		return x.call.Change.Verb == connector.Rename && object.DNKey(want.First().Text()) != object.DNKey(x.value.Text())
+	}
+	return !want.Has(x.value) && (x.call.Change.Verb == connector.Add || strings.Compare(holder.Anchor, x.entry.Anchor) < 0)
+}
