@@ -137,8 +137,34 @@ func (d *Decider) Batch(v View, ids []object.ID) (*Tally, error) {
 		}
 	}
 	err := w.referrers(t, reach)
+	if err == nil {
+		err = w.seen(t)
+	}
 	v.Forget()
 	return t, err
+}
+
+// seen finds who was decided by what objects on which a rule failed would be:
+// those that refer to them, or name an entry of theirs.
+func (w *worker) seen(t *Tally) error {
+	for _, vd := range t.Verdicts {
+		if len(vd.Faults) == 0 {
+			continue
+		}
+		entries := slices.Clone(vd.Entries)
+		for _, e := range w.v.EntriesOf(vd.Object) {
+			entries = append(entries, e.ID)
+		}
+		if err := w.v.Load(Need{Referrers: []object.ID{vd.Object}, Namers: entries}); err != nil {
+			return err
+		}
+		vd.Seen = slices.Clone(w.v.Referrers(vd.Object))
+		for _, e := range entries {
+			vd.Seen = append(vd.Seen, w.v.Namers(e)...)
+		}
+		sortIDs(&vd.Seen)
+	}
+	return nil
 }
 
 // count adds what guards count in the unit; in a protected population each

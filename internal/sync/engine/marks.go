@@ -26,6 +26,8 @@ import (
 //     Verdict.Waiting, is due at Verdict.Due, and loses the holds Verdict.Ended;
 //     but of a unit that is not accepted due and holds stay as they were, and its
 //     changes are open until it is, or until a plan has no such unit;
+//   - an object on which a rule failed is decided again, with Verdict.Entries and
+//     Verdict.Seen: others were decided as if it had become what it would be;
 //   - of a plan of which only a part is accepted, Rests says which units have to
 //     wait too; nobody else needs to be marked, since everything that the plan
 //     reaches was decided in it;
@@ -48,19 +50,22 @@ import (
 // Rests knows which units of a plan rest on which, so that who rests on one that
 // waits, waits too (ACC-5). A unit rests on those whose new values it read, whom
 // its references name, and with whom it exchanges a link. Who no longer refers to
-// somebody because he or his account is to go waits while that waits; and who
-// cuts an account or ends, waits for those who still refer to it: later nobody
-// would know any more whose account it was.
+// somebody because he or his account is to go, or an entry of his by which he may
+// have been named, waits while that waits; and who cuts an account or ends, waits
+// for those who still refer to it: later nobody would know any more whose account
+// it was.
 type Rests struct {
 	rests map[object.ID][]object.ID // by whom they rest on
 	there map[object.ID]bool        // has a unit
 	drops map[object.ID][]Change    // references that go
 	goes  map[object.ID][]Change    // accounts and lives that go
+	loses map[object.ID]bool        // an entry leaves it
 }
 
 // RestsOf reads the units of a whole plan.
 func RestsOf(units iter.Seq[*Unit]) *Rests {
-	r := &Rests{rests: map[object.ID][]object.ID{}, drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, there: map[object.ID]bool{}}
+	r := &Rests{rests: map[object.ID][]object.ID{}, there: map[object.ID]bool{},
+		drops: map[object.ID][]Change{}, goes: map[object.ID][]Change{}, loses: map[object.ID]bool{}}
 	for u := range units {
 		r.add(u)
 	}
@@ -69,7 +74,7 @@ func RestsOf(units iter.Seq[*Unit]) *Rests {
 			r.settle(o, &cs[i])
 		}
 	}
-	r.drops, r.goes = nil, nil
+	r.drops, r.goes, r.loses = nil, nil, nil
 	return r
 }
 
@@ -113,7 +118,10 @@ func (r *Rests) add(u *Unit) {
 			for _, from := range c.Before {
 				r.rest(o, refID(from))
 				r.rest(refID(from), o)
+				r.loses[refID(from)] = true
 			}
+		case Unlink:
+			r.loses[o] = true
 		case DropRef, DropAccountRef:
 			r.drops[o] = append(r.drops[o], *c)
 		case DropAccount, CutAccount, Death:
@@ -125,6 +133,9 @@ func (r *Rests) add(u *Unit) {
 
 // settle looks why the reference goes.
 func (r *Rests) settle(o object.ID, drop *Change) {
+	if drop.Op == DropRef && r.loses[drop.Target] {
+		r.rest(o, drop.Target)
+	}
 	for _, g := range r.goes[drop.Target] {
 		if g.Op == Death || drop.Op == DropAccountRef && g.Connector == drop.Connector {
 			r.rest(o, drop.Target)

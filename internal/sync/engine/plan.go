@@ -312,6 +312,7 @@ type Verdict struct {
 	Origins []NewOrigin   // values that stay and come from another contributor now
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
 	Entries []object.ID   // of an object that stays so: by whom the next run comes to try it again
+	Seen    []object.ID   // who was decided as if it did not stay so: they are decided again with it
 	Unborn  bool          // the object that stays so is not there yet: who refers to it waits (ACC-5)
 }
 

@@ -128,8 +128,14 @@ func (m *marks) decidedNow(d decided) {
 		} else {
 			delete(m.waiting, v.Object)
 		}
-		for _, e := range v.Entries { // who could not be decided is tried again
-			m.entries[e], m.objects[v.Object] = true, true
+		if len(v.Faults) > 0 { // who could not be decided is tried again, with whoever saw what he would be
+			m.objects[v.Object] = true
+			for _, e := range v.Entries {
+				m.entries[e] = true
+			}
+			for _, o := range v.Seen {
+				m.objects[o] = true
+			}
 		}
 	}
 	m.queue = nil

@@ -21,9 +21,13 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	for again := true; again; {
 		again = false
 		for o, ok := range take {
-			if ok && slices.ContainsFunc(slices.Concat(p.d.leans(o, p.Units[o]), p.droppers(o), p.goers(o)), func(t object.ID) bool {
-				return len(p.Units[t]) > 0 && !take[t] || p.d.faulty[t] && w.Objects[t] == nil
-			}) {
+			if !ok {
+				continue
+			}
+			waits := func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }
+			unborn := func(t object.ID) bool { return p.d.faulty[t] && w.Objects[t] == nil }
+			names := p.d.leans(o, p.Units[o])
+			if slices.ContainsFunc(names, unborn) || slices.ContainsFunc(slices.Concat(names, p.d.exchanges(o, p.Units[o]), p.droppers(o), p.goers(o)), waits) {
 				take[o], again = false, true
 			}
 		}
@@ -48,21 +52,28 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	return done
 }
 
-// leans lists the objects whose units the unit rests on: those that it
-// exchanges a link with, that it reads, and that its references name.
-func (d *decision) leans(o object.ID, unit []Change) (on []object.ID) {
+// exchanges lists the objects with which the unit exchanges a link. One that is
+// not born, for a rule fails, has no unit to go with: the others go on (FLOW-20).
+func (d *decision) exchanges(o object.ID, unit []Change) (with []object.ID) {
 	for _, c := range unit {
-		switch c.Op {
-		case AddRef, AddAccountRef:
-			on = append(on, c.Target)
-		case Link, Unlink:
-			on = append(on, d.w.Entries[c.Target].Link, d.eff[c.Target])
-		default:
+		if c.Op == Link || c.Op == Unlink {
+			with = append(with, d.w.Entries[c.Target].Link, d.eff[c.Target])
 		}
 	}
 	for _, e := range d.entries { // who loses a link to another, with him (ACC-5)
 		if e.Link == o && d.eff[e.ID] != o && d.eff[e.ID] != (object.ID{}) {
-			on = append(on, d.eff[e.ID])
+			with = append(with, d.eff[e.ID])
+		}
+	}
+	return with
+}
+
+// leans lists the objects whose units the unit rests on: those that it reads, and
+// that its references name.
+func (d *decision) leans(o object.ID, unit []Change) (on []object.ID) {
+	for _, c := range unit {
+		if c.Op == AddRef || c.Op == AddAccountRef {
+			on = append(on, c.Target)
 		}
 	}
 	if b := d.being(o, held); d.live[o] != "" {
@@ -92,13 +103,16 @@ func (p *Plan) droppers(o object.ID) (by []object.ID) {
 }
 
 // goers lists those whom the unit no longer refers to because they, or their
-// accounts, are to go: it waits while they wait (ACC-5).
+// accounts, are to go, or entries of theirs by which it may have named them: it
+// waits while they wait (ACC-5).
 func (p *Plan) goers(o object.ID) (whom []object.ID) {
 	for _, c := range p.Units[o] {
 		goes := func(x Change) bool {
 			return x.Op == Death || c.Op == DropAccountRef && x.Connector == c.Connector && (x.Op == DropAccount || x.Op == CutAccount)
 		}
-		if (c.Op == DropRef || c.Op == DropAccountRef) && slices.ContainsFunc(p.Units[c.Target], goes) {
+		loses := func(e *space.Entry) bool { return e.Link == c.Target && p.d.eff[e.ID] != c.Target }
+		if (c.Op == DropRef || c.Op == DropAccountRef) && slices.ContainsFunc(p.Units[c.Target], goes) ||
+			c.Op == DropRef && slices.ContainsFunc(p.d.entries, loses) {
 			whom = append(whom, c.Target)
 		}
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -139,16 +140,16 @@ func (d *deciding) leave(t *store.Tx, a *acceptance) error {
 	if err := d.r.keepRules(t, d.set.Version); err != nil {
 		return err
 	}
+	if err := errors.Join(t.MarkEntries(d.failed), t.MarkObjects(d.seen)); err != nil {
+		return err
+	}
 	if d.few != nil {
 		return d.markFew(t)
 	}
 	if err := setSetting(t, settingRules, d.set.Version); err != nil {
 		return err
 	}
-	if err := t.Decided(d.connectors(), d.moment); err != nil {
-		return err
-	}
-	return t.MarkEntries(d.failed)
+	return t.Decided(d.connectors(), d.moment)
 }
 
 // tick notes the latest instant that deciding used (TIME-2): a small plan may

@@ -115,6 +115,7 @@ type deciding struct {
 	notes       []note
 	faults      []engine.ObjectFault
 	failed      []object.ID // entries of objects on which a rule failed: the next run tries again
+	seen        []object.ID // those objects, and who was decided by what they would be: likewise
 	unborn      []object.ID // objects that are not born because a rule failed
 	counts      map[string]int64
 	entries     map[string]int64 // what became of entries and accounts, by MIM's names
@@ -414,7 +415,7 @@ func (d *deciding) addEntries(t *store.Tx, more map[object.ID]bool) error {
 
 // round runs all passes once and writes the units.
 func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
-	d.notes, d.faults, d.failed, d.unborn, d.hashes, d.counts, d.entries, d.done = nil, nil, nil, nil, nil, map[string]int64{}, map[string]int64{}, 0
+	d.notes, d.faults, d.failed, d.seen, d.unborn, d.hashes, d.counts, d.entries, d.done = nil, nil, nil, nil, nil, nil, map[string]int64{}, map[string]int64{}, 0
 	w, err := d.r.store.NewPlan(ctx, store.Plan{Kind: d.kind, Author: d.r.opt.By, Rules: d.set.Version, Started: d.trig.Now, Trigger: d.accepts(), Generation: d.gen, Moment: d.moment})
 	if err != nil {
 		return nil, err
@@ -568,7 +569,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 		if len(v.Faults) > 0 {
 			d.entries["connector-no-flow"] += d.dec.Asked(v.Object)
 			d.counts["faults"]++
-			d.failed = append(d.failed, v.Entries...)
+			d.failed, d.seen = append(d.failed, v.Entries...), append(append(d.seen, v.Object), v.Seen...)
 			if v.Unborn {
 				d.unborn = append(d.unborn, v.Object)
 			}
