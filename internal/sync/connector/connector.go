@@ -70,7 +70,8 @@ type Finder interface {
 }
 
 // Whereabouts names one object by whichever of anchor, DN or a naming value is
-// known.
+// known. A DN without a type means whatever bears it; of what is of no type in the
+// schema, only anchor and DN are told.
 type Whereabouts struct {
 	Type, Anchor, DN string
 	Key              object.Attr // a naming attribute with one value, if neither is known

@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"muster/internal/base/object"
+	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/engine"
@@ -25,11 +25,9 @@ type Asked struct {
 	Unasked []string   `json:"unasked,omitempty"` // what was not asked, and why, in words
 }
 
-// What one showing of a plan may ask of one system.
-const (
-	askMost = 1000             // questions
-	askTime = 10 * time.Second // from the opening of the connection on
-)
+// askMost is how many names and values are looked for in one system, and of how
+// many changes it is asked whether they are permitted, for one showing of a plan.
+const askMost = 1000
 
 // Ask returns a page of units as Units does, and asks the systems what they
 // object to. The changes are those that an export would make if the plan were
@@ -127,14 +125,14 @@ func (a *asking) ask(ctx context.Context, name string) error {
 		a.unasked = append(a.unasked, name+" could not be asked: "+wrong.Error())
 		return nil
 	}
-	within, cancel := context.WithTimeout(ctx, askTime)
+	within, cancel := context.WithTimeout(ctx, a.r.opt.Ask)
 	defer cancel()
 	_, err := guarded(x, func() (none struct{}, err error) { return none, a.askSystem(within, x) })
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case within.Err() != nil:
-		a.unasked = append(a.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, askTime))
+		a.unasked = append(a.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, a.r.opt.Ask))
 	case err != nil:
 		a.unasked = append(a.unasked, name+" could not be asked: "+err.Error())
 	}
@@ -157,7 +155,7 @@ func (a *asking) askSystem(ctx context.Context, x *Connected) error {
 		return err
 	}
 	s.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return s.sys.Called(named[obj], byDN) }
-	q := &questions{asking: a, s: s, left: askMost}
+	q := &questions{asking: a, s: s, names: askMost, rights: askMost}
 	for _, acct := range list {
 		for _, stage := range sending.All {
 			c, _ := s.sys.Call(stage, acct.entry)
@@ -201,9 +199,10 @@ func (a *asking) object(unit int, c *sending.Call, o connector.Objection) {
 // questions are what one system is asked.
 type questions struct {
 	*asking
-	s     *reached
-	left  int // how many more may be asked
-	taken []taken
+	s      *reached
+	names  int // that may still be looked for, and values
+	rights int // changes of which it may still be asked whether they are permitted
+	taken  []taken
 }
 
 // taken is a name, or a value that two objects cannot have, which is another
@@ -225,7 +224,7 @@ func (q *questions) about(ctx context.Context, acct account, c *sending.Call) er
 		}
 	}
 	note(q.s.desc.Objections(change))
-	if p, ok := q.s.conn.(connector.Prober); ok && q.may() {
+	if p, ok := q.s.conn.(connector.Prober); ok && q.may(&q.rights, "of only the first %d changes %s was asked whether they are permitted") {
 		list, err := p.Probe(ctx, change)
 		if err != nil {
 			return err
@@ -237,7 +236,7 @@ func (q *questions) about(ctx context.Context, acct account, c *sending.Call) er
 		return nil
 	}
 	look := func(about string, v object.Value, w connector.Whereabouts) error {
-		if !q.may() {
+		if !q.may(&q.names, "only the first %d names and values were looked for in %s") {
 			return nil
 		}
 		rec, err := f.Find(ctx, w)
@@ -245,11 +244,8 @@ func (q *questions) about(ctx context.Context, acct account, c *sending.Call) er
 		switch {
 		case errors.Is(err, connector.ErrNotFound):
 			return nil
-		case errors.As(err, &refused) && refused.Code == connector.AmbiguousUpdate:
-			note([]connector.Objection{{About: about, Says: saysTaken(about)}})
-			return nil
 		case errors.As(err, &refused):
-			note([]connector.Objection{{About: about, Says: "it cannot be looked for: " + string(refused.Code)}})
+			note([]connector.Objection{{About: about, Says: saysRefused(about, refused.Code)}})
 			return nil
 		case err == nil && (rec.Anchor != acct.entry.Anchor || rec.Anchor == ""):
 			q.taken = append(q.taken, taken{acct, c, about, v, rec.Anchor})
@@ -302,13 +298,24 @@ func newName(c connector.Change) string {
 	}
 }
 
-// may counts a question, unless there were enough.
-func (q *questions) may() bool {
-	if q.left == 0 {
-		q.unasked = append(q.unasked, fmt.Sprintf("%s was asked %d questions; the rest of this page was not asked about: show fewer objects at a time, or one", q.s.x.Name, askMost))
+// may counts a question, unless there were enough; then short says so, once.
+func (q *questions) may(left *int, short string) bool {
+	if *left == 0 {
+		q.unasked = append(q.unasked, fmt.Sprintf(short, askMost, q.s.x.Name)+"; show fewer objects at a time")
 	}
-	q.left--
-	return q.left >= 0
+	*left--
+	return *left >= 0
+}
+
+// saysRefused is what a refusal to look something up means for it.
+func saysRefused(about string, code problem.Code) string {
+	switch {
+	case code == connector.InvalidDN:
+		return "the name is not well formed"
+	case code == connector.AmbiguousUpdate, about == connector.AboutName: // it is there, and cannot be read
+		return saysTaken(about)
+	}
+	return "it cannot be looked for: " + string(code)
 }
 
 func saysTaken(about string) string {

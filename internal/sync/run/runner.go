@@ -23,12 +23,13 @@ import (
 type Options struct {
 	Now     func() time.Time
 	Secrets secret.Source
-	By      string      // who is recorded as having started a run
-	Observe func(Event) // nil: nobody watches
-	Workers int         // who decide at the same time; 0: one
-	Batch   int         // objects decided at a time; 0: 500
-	Chunks  int64       // chunks of a plan, of units.InChunk each, accepted in one transaction; 0: 32
-	Search  []string    // metaverse attributes by which people look objects up; nil: displayName, accountName
+	By      string        // who is recorded as having started a run
+	Observe func(Event)   // nil: nobody watches
+	Workers int           // who decide at the same time; 0: one
+	Batch   int           // objects decided at a time; 0: 500
+	Chunks  int64         // chunks of a plan, of units.InChunk each, accepted in one transaction; 0: 32
+	Ask     time.Duration // for which one system is asked what it objects to, when a plan is shown; 0: 10 seconds
+	Search  []string      // metaverse attributes by which people look objects up; nil: displayName, accountName
 	// Open connects to a connector's system; nil: as its section says. Stories
 	// put systems of their own here.
 	Open func(ctx context.Context, x *Connected) (connector.Connector, error)
@@ -53,6 +54,9 @@ func New(s *store.Store, cfg *Config, o Options) *Runner {
 	}
 	if o.Chunks == 0 {
 		o.Chunks = chunksAtOnce
+	}
+	if o.Ask == 0 {
+		o.Ask = 10 * time.Second
 	}
 	if o.Search == nil {
 		o.Search = []string{"displayName", "accountName"}

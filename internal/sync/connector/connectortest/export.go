@@ -26,6 +26,15 @@ var exportCases = []testCase{
 		x.refused(x.export(x.add(x.Sample.Make(0)))[0], connector.ExistingObject)
 		x.holds(r)
 	}},
+	{"export/unique", func(x *exam) {
+		x.exporter()
+		typ, _ := x.d.Schema.Type(x.Sample.Make(0).Type)
+		key, _ := typ.Attribute(x.Sample.Key)
+		x.needs(key.Unique, "its naming attribute is not said to be unique")
+		r := x.seed(1)[0]
+		x.refused(x.export(x.add(x.Sample.Make(0)))[0], connector.ExistingObject, connector.ConstraintViolation)
+		x.holds(r)
+	}},
 	{"export/update", func(x *exam) {
 		x.exporter()
 		x.needs(x.Sample.Text != "", "no text attribute")

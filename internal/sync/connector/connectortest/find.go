@@ -43,6 +43,14 @@ var findCases = []testCase{
 		x.needs(x.d.Traits.Hierarchical, "the system is flat")
 		x.finds(connector.Whereabouts{Type: seeded[2].Type, DN: seeded[2].DN}, seeded[2])
 	}),
+	findCase("by DN alone", func(x *exam, seeded []object.Record) {
+		x.needs(x.d.Traits.Hierarchical, "the system is flat")
+		x.finds(connector.Whereabouts{DN: seeded[2].DN}, seeded[2])
+		x.Delete(x.T, seeded[3])
+		if r, err := x.finder().Find(x.Context(), connector.Whereabouts{DN: seeded[3].DN}); !errors.Is(err, connector.ErrNotFound) {
+			x.Errorf("nothing bears %s, and it found %+v, %v", seeded[3].DN, r, err)
+		}
+	}),
 	findCase("by key", func(x *exam, seeded []object.Record) {
 		x.needs(x.Sample.Key != "", "no naming attribute")
 		key := object.Attr{Name: x.Sample.Key, Values: seeded[2].Attrs.Get(x.Sample.Key)}

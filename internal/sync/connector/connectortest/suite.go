@@ -39,6 +39,7 @@ type System struct {
 	Move     func(t *testing.T, r object.Record, dn string) object.Record // renames behind the connector's back
 	Expire   func(t *testing.T)                                           // makes every mark given so far too old
 	Password func(t *testing.T, r object.Record, password string) bool    // reports whether the password works
+	Deny     func(t *testing.T, verb connector.Verb, attr string)         // takes a right from the connector's account; attr "": the verb itself
 
 	Sample Sample
 	Faults Faults
@@ -124,7 +125,7 @@ type testCase struct {
 	run  func(*exam)
 }
 
-var cases = concat(describeCases, importCases, deltaCases, exportCases, valueCases, faultCases, findCases)
+var cases = concat(describeCases, importCases, deltaCases, exportCases, valueCases, faultCases, findCases, probeCases)
 
 func concat(lists ...[]testCase) []testCase {
 	var out []testCase

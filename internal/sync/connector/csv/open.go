@@ -20,6 +20,7 @@ import (
 type conn struct {
 	set    Settings
 	closed bool
+	absent map[string]*absent // what looking for objects taught, by type and attribute
 }
 
 // What a connection can do.
@@ -28,6 +29,7 @@ var (
 	_ connector.Exporter      = (*conn)(nil)
 	_ connector.Finder        = (*conn)(nil)
 	_ connector.Waiter        = (*conn)(nil)
+	_ connector.Prober        = (*conn)(nil)
 )
 
 // Open checks the settings. It does not look at the files, which may come
@@ -107,28 +109,4 @@ func (f *File) describe() ([]object.Attribute, error) {
 		return nil, err
 	}
 	return sh.attributes(), nil
-}
-
-// Find reads the files until it comes to the object.
-func (c *conn) Find(ctx context.Context, w connector.Whereabouts) (object.Record, error) {
-	var found *object.Record
-	enough := errors.New("found")
-	scope := connector.Scope{Refused: func(*connector.Refusal) error { return nil }}
-	if w.Type != "" {
-		scope.Types = []string{w.Type}
-	}
-	_, err := c.Import(ctx, scope, func(r object.Record) error {
-		if w.Anchor != "" && r.Anchor == w.Anchor || w.Anchor == "" && w.Key.Name != "" && r.Attrs.Get(w.Key.Name).Has(w.Key.Values.First()) {
-			found = &r
-			return enough
-		}
-		return nil
-	})
-	switch {
-	case found != nil:
-		return *found, nil
-	case err != nil:
-		return object.Record{}, err
-	}
-	return object.Record{}, connector.ErrNotFound
 }

@@ -137,6 +137,7 @@ func (sh *shape) attributes() []object.Attribute {
 	for _, c := range sh.columns {
 		out = append(out, object.Attribute{
 			Name: c.Attribute, Kind: c.Kind, Multi: c.Split != "" || c.members >= 0,
+			Unique: c.parts && len(sh.anchor) == 1,
 		})
 	}
 	return out

@@ -30,7 +30,11 @@ func (c *conn) Find(ctx context.Context, w connector.Whereabouts) (object.Record
 		if _, bad := ldap3.ParseDN(w.DN); bad != nil {
 			return object.Record{}, refuse(w.DN, connector.InvalidDN, bad)
 		}
-		e, err = c.readFiltered(ctx, w.DN, r.filter, r.attrs...)
+		filter := r.filter
+		if w.Type == "" {
+			filter = "(objectClass=*)"
+		}
+		e, err = c.readFiltered(ctx, w.DN, filter, r.attrs...)
 	default:
 		e, err = r.byKey(ctx, w)
 	}
@@ -38,7 +42,11 @@ func (c *conn) Find(ctx context.Context, w connector.Whereabouts) (object.Record
 		return object.Record{}, err
 	}
 	rec, err := r.record(ctx, e)
-	if err == nil && rec == nil {
+	switch {
+	case err == nil && rec == nil && w.Type == "" && w.Anchor == "" && w.DN != "": // it is of no configured type
+		anchor, _ := c.anchor(e) // what may not be read is there all the same
+		return object.Record{Anchor: anchor, DN: e.DN}, nil
+	case err == nil && rec == nil:
 		err = connector.ErrNotFound
 	}
 	if err != nil {

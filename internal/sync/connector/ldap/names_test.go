@@ -112,3 +112,19 @@ func TestSpelling(t *testing.T) {
 		}
 	})
 }
+
+// A name may be taken by something that the connector has no type for.
+func TestFindWhateverBearsTheName(t *testing.T) {
+	everywhere(t, func(t *testing.T, d *directory) {
+		c := can[connector.Finder](t, d.opened(t, nil))
+		dn := "cn=printer," + groups
+		d.add(t, dn, map[string][]string{"objectClass": {"organizationalRole"}, "cn": {"printer"}})
+		got, err := c.Find(t.Context(), connector.Whereabouts{DN: "CN=Printer, " + groups})
+		if err != nil || got.Type != "" || got.Anchor != d.uuid(t, dn) || !strings.EqualFold(got.DN, dn) || len(got.Attrs) > 0 {
+			t.Errorf("found %+v, %v", got, err)
+		}
+		if got, err := c.Find(t.Context(), connector.Whereabouts{Type: "person", DN: dn}); !errors.Is(err, connector.ErrNotFound) {
+			t.Errorf("as a person it found %+v, %v", got, err)
+		}
+	})
+}

@@ -162,7 +162,21 @@ var mutants = map[string]struct {
 	"deaf to cancel":    {"import/cancelled", func(c connector.Connector) connector.Connector { return &mutant{c, "deaf"} }},
 	"ignores types":     {"import/scope of types", func(c connector.Connector) connector.Connector { return &mutant{c, "types"} }},
 	"empty values":      {"import/everything once", func(c connector.Connector) connector.Connector { return &mutant{c, "empty"} }},
-	"leaks":             {"describe/stable", func(c connector.Connector) connector.Connector { return &mutant{c, "leak"} }},
+	"permits all": {"probe/denied update", func(c connector.Connector) connector.Connector {
+		can, _ := c.(connector.Exporter)
+		return &permissive{c, can}
+	}},
+	"leaks": {"describe/stable", func(c connector.Connector) connector.Connector { return &mutant{c, "leak"} }},
+}
+
+// permissive objects to nothing.
+type permissive struct {
+	connector.Connector
+	connector.Exporter
+}
+
+func (*permissive) Probe(context.Context, connector.Change) ([]connector.Objection, error) {
+	return nil, nil
 }
 
 type mutant struct {

@@ -14,7 +14,7 @@ import (
 
 var schema = object.Schema{Types: []object.Type{
 	{Name: "person", Attributes: []object.Attribute{
-		{Name: "uid", Kind: object.String, Required: true},
+		{Name: "uid", Kind: object.String, Required: true, Unique: true},
 		{Name: "title", Kind: object.String},
 		{Name: "mail", Kind: object.String, Multi: true},
 		{Name: "number", Kind: object.Int},
@@ -99,6 +99,7 @@ func system(opt memory.Options) connectortest.System {
 		Delete:   func(_ *testing.T, r object.Record) { s.Delete(r.Anchor) },
 		Read:     func(*testing.T) []object.Record { return s.Read() },
 		Expire:   func(*testing.T) { s.Expire() },
+		Deny:     func(_ *testing.T, v connector.Verb, attr string) { s.Deny(v, attr) },
 		Password: func(_ *testing.T, r object.Record, p string) bool { return s.Secret(r.Anchor, "password") == p },
 		Sample: connectortest.Sample{
 			Make: person, Member: "member", Key: "uid", Text: "title", Multi: "mail", Secret: "password",

@@ -26,8 +26,8 @@ type column struct {
 	zone  *time.Location
 	ref   string // of references: the prefix of the target's anchor, which the column leaves out
 
-	required, readOnly, folded bool
-	length                     int
+	required, readOnly, folded, unique bool
+	length                             int
 }
 
 // maxValue is the size of the largest value that is taken.

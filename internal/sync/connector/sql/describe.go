@@ -84,7 +84,7 @@ func (t *table) schema() []object.Attribute {
 	var out []object.Attribute
 	for _, c := range t.columns {
 		out = append(out, object.Attribute{
-			Name: c.attr, Kind: c.kind, Required: c.required && !c.readOnly, ReadOnly: c.readOnly, Folded: c.folded, MaxLength: c.length,
+			Name: c.attr, Kind: c.kind, Required: c.required && !c.readOnly, ReadOnly: c.readOnly, Folded: c.folded, Unique: c.unique, MaxLength: c.length,
 		})
 	}
 	for _, l := range t.lists {

@@ -26,6 +26,9 @@ type dialect struct {
 	kind func(typ string) shape
 	// relation asks the catalogue about a table or view.
 	relation func(ctx context.Context, q querier, parts []string) (relation, error)
+	// rights asks what the account that signed in may do with a table or view; nil
+	// where whoever may write the file may do everything.
+	rights func(ctx context.Context, q querier, parts []string) (rights, error)
 	// stream runs a query whose rows are read while others of the same
 	// transaction are.
 	stream func(ctx context.Context, tx *stdsql.Tx, query string, args []any) (stream, error)
@@ -64,6 +67,7 @@ type details struct {
 	required  bool   // must be given for a new row
 	generated bool   // cannot be written
 	folded    bool   // compared without regard to case
+	unique    bool   // no two rows hold the same
 	length    int
 }
 

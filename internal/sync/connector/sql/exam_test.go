@@ -52,6 +52,10 @@ func (w way) system(t *testing.T) connectortest.System {
 		Sample: db.sample(),
 		Faults: db.faults(),
 	}
+	if db.postgres {
+		db.limit(t)
+		sys.Deny = db.deny
+	}
 	if !w.assigned {
 		sys.Expire = func(t *testing.T) { db.exec(t, "DELETE FROM people_changes", "DELETE FROM teams_changes") }
 	}

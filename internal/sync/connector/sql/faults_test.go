@@ -172,8 +172,8 @@ func TestRefusals(t *testing.T) {
 		}
 		p, _ := d.Schema.Type("p")
 		want := []object.Attribute{
-			{Name: "boss", Kind: object.Int}, {Name: "g", Kind: object.Int, ReadOnly: true}, {Name: "id", Kind: object.Int, Required: true},
-			{Name: "n", Kind: object.Int}, {Name: "s", Kind: object.String, Required: true}, {Name: "u", Kind: object.String},
+			{Name: "boss", Kind: object.Int}, {Name: "g", Kind: object.Int, ReadOnly: true}, {Name: "id", Kind: object.Int, Required: true, Unique: true},
+			{Name: "n", Kind: object.Int}, {Name: "s", Kind: object.String, Required: true}, {Name: "u", Kind: object.String, Unique: true},
 		}
 		equal(t, "schema", p.Attributes, want)
 		one := object.Str("x")

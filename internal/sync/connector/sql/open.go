@@ -28,16 +28,19 @@ type conn struct {
 	types  []typeSettings
 	listen string
 	pg     *pgx.ConnConfig // of PostgreSQL, for a connection that listens
+	file   string          // of SQLite
 
 	mu     sync.Mutex
 	closed bool
-	tables []*table // as last described; nil before
+	tables []*table          // as last described; nil before
+	rights map[string]rights // by table, as far as they were asked for
 }
 
 // What a connection can do.
 var (
 	_ connector.Exporter       = (*conn)(nil)
 	_ connector.Finder         = (*conn)(nil)
+	_ connector.Prober         = (*conn)(nil)
 	_ connector.SinceImporter  = changes{}
 	_ connector.PasswordSetter = passwords{}
 	_ connector.Waiter         = waits{}
@@ -53,7 +56,7 @@ func open(ctx context.Context, s *config.Section, secrets secret.Source) (connec
 			c.db = stdlib.OpenDB(*c.pg)
 		}
 	} else {
-		c.d = sqliteDialect()
+		c.d, c.file = sqliteDialect(), s.Path("file")
 		c.db, err = openSQLite(s.Block)
 	}
 	if err != nil {

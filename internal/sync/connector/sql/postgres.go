@@ -43,6 +43,7 @@ func postgresDialect() *dialect {
 		},
 		grows:    func(_ *column, expr string) string { return expr },
 		kind:     postgresKind,
+		rights:   postgresRights,
 		relation: postgresRelation,
 		stream: func(ctx context.Context, tx *stdsql.Tx, query string, args []any) (stream, error) {
 			name := "muster" + strconv.FormatInt(cursors.Add(1), 10)
@@ -132,7 +133,8 @@ const postgresColumns = `
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
   a.attnotnull AND NOT a.atthasdef AND a.attidentity = '',
   a.attidentity = 'a' OR a.attgenerated <> '' OR NOT pg_column_is_updatable(c.oid::regclass, a.attnum, true),
-  c.relkind::text IN ('v', 'm')
+  c.relkind::text IN ('v', 'm'),
+  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
 
@@ -140,7 +142,7 @@ func postgresRelation(ctx context.Context, q querier, parts []string) (relation,
 	rel := relation{columns: map[string]details{}}
 	rows, err := readAll(ctx, q, postgresColumns, quoteAll(parts))
 	for _, r := range rows {
-		d := details{typ: fmt.Sprint(r[1]), required: r[2] == true, generated: r[3] == true}
+		d := details{typ: fmt.Sprint(r[1]), required: r[2] == true, generated: r[3] == true, unique: r[5] == true}
 		d.folded = d.typ == "citext" || strings.HasSuffix(d.typ, ".citext")
 		var n int
 		if _, err := fmt.Sscanf(d.typ, "character varying(%d)", &n); err == nil {

@@ -110,7 +110,7 @@ func (r *resolver) source(s source) (from string, rel relation, columns []*colum
 		}
 		columns = append(columns, &column{
 			name: ct.Name(), raw: sh.kind, kind: sh.kind, form: sh.form, cast: sh.cast, plain: d.plain, zone: r.c.zone,
-			required: more.required, readOnly: more.generated || s.table == "", folded: more.folded, length: more.length,
+			required: more.required, readOnly: more.generated || s.table == "", folded: more.folded, unique: more.unique, length: more.length,
 		})
 	}
 	return from, rel, columns, nil

@@ -73,10 +73,10 @@ func TestAbilitiesFollowSettings(t *testing.T) {
 	db.exec(t, "CREATE TABLE p (id integer primary key, v integer)")
 	const delta, password = ", delta: watermark, watermark: v", ", setPassword: 'select :anchor::integer, :password::text'"
 	for more, want := range map[string][]connector.Ability{
-		"":               {connector.Exports, connector.Finds},
-		delta:            {connector.ImportsChanges, connector.Exports, connector.Finds, connector.Waits},
-		password:         {connector.Exports, connector.Finds, connector.SetsPasswords},
-		delta + password: {connector.ImportsChanges, connector.Exports, connector.Finds, connector.SetsPasswords, connector.Waits},
+		"":               {connector.Exports, connector.Finds, connector.Probes},
+		delta:            {connector.ImportsChanges, connector.Exports, connector.Finds, connector.Waits, connector.Probes},
+		password:         {connector.Exports, connector.Finds, connector.SetsPasswords, connector.Probes},
+		delta + password: {connector.ImportsChanges, connector.Exports, connector.Finds, connector.SetsPasswords, connector.Waits, connector.Probes},
 	} {
 		c := db.open(t, "types: {p: {table: p, anchor: [id]"+more+"}}\n")
 		if got := connector.Abilities(c); !slices.Equal(got, want) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,12 +119,24 @@ func sqliteRelation(ctx context.Context, q querier, parts []string) (relation, e
 	if err != nil {
 		return rel, err
 	}
+	unique, err := readAll(ctx, q, `SELECT min(c.name) FROM pragma_index_list(?1, ?2) AS i, pragma_index_info(i.name, ?2) AS c
+WHERE i."unique" AND NOT i.partial GROUP BY i.name HAVING count(*) = 1`, name, schema)
+	if err != nil {
+		return rel, err
+	}
+	keys := 0 // columns of the primary key, which need not have an index
+	for _, r := range rows {
+		if r[4] != int64(0) {
+			keys++
+		}
+	}
 	for _, r := range rows {
 		column, typ := fmt.Sprint(r[0]), fmt.Sprint(r[1])
 		rowid := r[4] == int64(1) && strings.EqualFold(typ, "INTEGER")
 		rel.columns[column] = details{
 			typ: typ, generated: r[5] == int64(2) || r[5] == int64(3),
 			required: r[2] == int64(1) && r[3] == int64(0) && !rowid,
+			unique:   keys == 1 && r[4] == int64(1) || slices.ContainsFunc(unique, func(u []any) bool { return u[0] == column }),
 		}
 	}
 	return rel, nil

@@ -58,6 +58,7 @@ type world struct {
 	postgres bool
 	db       *stdsql.DB
 	where    string // the settings that lead there
+	role     string // of PostgreSQL: an account that is no administrator
 }
 
 var databases atomic.Int64
@@ -75,16 +76,55 @@ func newPostgres(t *testing.T) *world {
 	}
 	admin := connect("postgres")
 	w := &world{postgres: true, db: admin}
-	w.exec(t, "CREATE DATABASE "+name)
+	w.exec(t, "CREATE DATABASE "+name, "CREATE ROLE "+name+" LOGIN")
 	w.db = connect(name)
 	t.Cleanup(func() {
 		w.db.Close()
 		w.db = admin
-		w.exec(t, "DROP DATABASE "+name+" WITH (FORCE)")
+		w.exec(t, "DROP DATABASE "+name+" WITH (FORCE)", "DROP ROLE "+name)
 		admin.Close()
 	})
 	w.where = fmt.Sprintf("database: postgresql\nhost: %s\nport: %d\nname: %s\nuser: %s\nlockTimeout: 200ms\nlisten: muster\n", s.Socket, s.Port, name, s.User)
+	w.role = name
 	return w
+}
+
+// limit has the connector sign in with an account that is no administrator, and
+// may do everything with the tables.
+func (db *world) limit(t *testing.T) {
+	t.Helper()
+	for _, what := range []string{"TABLES", "SEQUENCES"} {
+		db.exec(t, "GRANT ALL ON ALL "+what+" IN SCHEMA public TO "+db.role, "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON "+what+" TO "+db.role)
+	}
+	db.limitTo()
+}
+
+// limitTo has the connector sign in with that account, and the rights it has.
+func (db *world) limitTo() {
+	at := strings.LastIndex(db.where, "user: ")
+	_, rest, _ := strings.Cut(db.where[at:], "\n")
+	db.where = db.where[:at] + "user: " + db.role + "\n" + rest
+}
+
+// deny takes a right from it.
+func (db *world) deny(t *testing.T, verb connector.Verb, attr string) {
+	t.Helper()
+	right := map[connector.Verb]string{connector.Add: "INSERT", connector.Update: "UPDATE", connector.Remove: "DELETE"}[verb]
+	switch {
+	case verb == connector.Remove && db.flag:
+		right, attr = "UPDATE", "gone"
+	case attr == "":
+		db.exec(t, "REVOKE "+right+" ON people FROM "+db.role)
+		return
+	}
+	db.exec(t, "REVOKE "+right+" ON people FROM "+db.role)
+	var others []string
+	for _, row := range db.query(t, "SELECT attname::text FROM pg_attribute WHERE attrelid = 'people'::regclass AND attnum > 0 AND NOT attisdropped") {
+		if name := fmt.Sprint(row[0]); name != attr {
+			others = append(others, name)
+		}
+	}
+	db.exec(t, "GRANT "+right+" ("+strings.Join(others, ", ")+") ON people TO "+db.role)
 }
 
 func newSQLite(t *testing.T) *world {
