@@ -18,16 +18,13 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	for _, o := range sortedIDs(p.Units) { // in order: pick may be a die
 		take[o] = p.accepted[o] || pick == nil || pick(o)
 	}
+	waits := func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }
+	unborn := func(t object.ID) bool { return p.d.faulty[t] && w.Objects[t] == nil }
 	for again := true; again; {
 		again = false
 		for o, ok := range take {
-			if !ok {
-				continue
-			}
-			waits := func(t object.ID) bool { return len(p.Units[t]) > 0 && !take[t] }
-			unborn := func(t object.ID) bool { return p.d.faulty[t] && w.Objects[t] == nil }
-			names := p.d.leans(o, p.Units[o])
-			if slices.ContainsFunc(names, unborn) || slices.ContainsFunc(slices.Concat(names, p.d.exchanges(o, p.Units[o]), p.droppers(o), p.goers(o)), waits) {
+			on := p.d.leans(o, p.Units[o])
+			if ok && (slices.ContainsFunc(on, unborn) || slices.ContainsFunc(slices.Concat(on, p.d.exchanges(o), p.droppers(o), p.goers(o)), waits)) {
 				take[o], again = false, true
 			}
 		}
@@ -52,17 +49,12 @@ func Accept(w *World, p *Plan, pick func(object.ID) bool) (done []Change) {
 	return done
 }
 
-// exchanges lists the objects with which the unit exchanges a link. One that is
+// exchanges lists the objects with which the object exchanges a link. One that is
 // not born, for a rule fails, has no unit to go with: the others go on (FLOW-20).
-func (d *decision) exchanges(o object.ID, unit []Change) (with []object.ID) {
-	for _, c := range unit {
-		if c.Op == Link || c.Op == Unlink {
-			with = append(with, d.w.Entries[c.Target].Link, d.eff[c.Target])
-		}
-	}
-	for _, e := range d.entries { // who loses a link to another, with him (ACC-5)
-		if e.Link == o && d.eff[e.ID] != o && d.eff[e.ID] != (object.ID{}) {
-			with = append(with, d.eff[e.ID])
+func (d *decision) exchanges(o object.ID) (with []object.ID) {
+	for _, e := range d.entries {
+		if from, to := e.Link, d.eff[e.ID]; from != to && (from == o || to == o) {
+			with = append(with, from, to)
 		}
 	}
 	return with
