@@ -100,7 +100,7 @@ func (c *cli) editing(e *run.Edit, cmd *cobra.Command, take func(args []string) 
 		})
 	})
 	cmd.Flags().BoolVar(&e.Preview, "dry-run", false, "show the plan, change nothing")
-	c.askFlag(cmd)
+	c.askFlag(cmd, "dry-run")
 	c.reasonFlag(cmd, &because)
 	return cmd
 }

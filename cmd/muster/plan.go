@@ -62,7 +62,7 @@ The exit code is 0 if nothing would change, 4 if something would, 3 if guards wo
 	_ = cmd.MarkFlagDirname("rules")
 	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` objects")
 	cmd.Flags().StringVar(&page.Match, "match", "", "only objects that contain this `TEXT`")
-	c.askFlag(cmd)
+	c.askFlag(cmd, "")
 	cmd.AddCommand(c.planList(), c.planShow(), c.planWaiting(), c.planHolds())
 	cmd.AddCommand(c.decisions()...)
 	return cmd
@@ -78,9 +78,13 @@ type preview struct {
 	Unasked []string `json:"unasked,omitempty"`
 }
 
-// askFlag lets people leave out what takes the time of systems.
-func (c *cli) askFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&c.ask, "ask", true, "ask the systems what they object to; --ask=false shows the plan alone")
+// askFlag lets people leave out what takes the time of systems. with names the
+// flag without which no plan is shown, if there is one.
+func (c *cli) askFlag(cmd *cobra.Command, with string) {
+	if with != "" {
+		with = "with --" + with + ", "
+	}
+	cmd.Flags().BoolVar(&c.ask, "ask", true, with+"ask the systems what they object to; --ask=false does not")
 }
 
 // askedUnits reads a page of a plan's units, with what the systems object to
@@ -242,7 +246,7 @@ the last plan. If it was not accepted, the systems are asked what they object to
 		}),
 	}
 	pageFlags(cmd, &page)
-	c.askFlag(cmd)
+	c.askFlag(cmd, "")
 	return cmd
 }
 

@@ -80,7 +80,7 @@ if nothing would change, 4 if something would, 3 if guards would hold some of it
 	}
 	cmd.Flags().BoolVar(&o.Full, "full", false, "everybody, not only who moved")
 	cmd.Flags().BoolVar(&o.Preview, "preview", false, "decide, show the plan, accept nothing")
-	c.askFlag(cmd)
+	c.askFlag(cmd, "preview")
 	cmd.Flags().StringVar(&accept, "accept", "unheld", "`WHAT` is accepted: unheld or approved")
 	_ = cmd.RegisterFlagCompletionFunc("accept", cobra.FixedCompletions([]string{"unheld", "approved"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

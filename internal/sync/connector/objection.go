@@ -52,6 +52,9 @@ func (d Description) Objections(c Change) []Objection {
 		}
 	}
 	if c.Verb == Add {
+		if d.Traits.Hierarchical && c.DN == "" {
+			out = append(out, Objection{AboutObject, "it has no DN"})
+		}
 		for _, name := range missing(typ, c) {
 			out = append(out, Objection{AboutObject, name + " is required"})
 		}

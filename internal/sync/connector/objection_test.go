@@ -37,6 +37,11 @@ func TestObjections(t *testing.T) {
 	text := object.Str
 	password := []connector.Secret{{Name: "userPassword", Value: secret.New("x")}}
 	whole := []connector.Mod{set("cn", text("Anna")), set("sn", text("Berg"))}
+	tree := system()
+	tree.Traits.Hierarchical = true
+	if got := tree.Objections(connector.Change{Verb: connector.Add, Type: "person", Mods: whole, Secrets: password}); len(got) != 1 || got[0] != (connector.Objection{About: connector.AboutObject, Says: "it has no DN"}) {
+		t.Errorf("an add without a name: %+v", got)
+	}
 	for _, c := range []struct {
 		name   string
 		change connector.Change

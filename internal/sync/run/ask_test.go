@@ -186,3 +186,28 @@ func TestAskAcrossPages(t *testing.T) {
 		}
 	})
 }
+
+// TestAskAboutWhatWaits looks at what a preview would hold back: whoever is to
+// approve it sees what the system objects to.
+func TestAskAboutWhatWaits(t *testing.T) {
+	b := newBench(t)
+	b.put("employee", "1", "emp", "1", "first", "Ann", "last", "Lee", "phone", "1")
+	b.nightly()
+	if _, err := b.r.Protect(t.Context(), run.Selection{Object: "person hr/1", Target: "dir.phone"}, run.Decision{By: "Ines Falk"}); err != nil {
+		t.Fatal(err)
+	}
+	b.put("employee", "1", "emp", "1", "first", "Ann", "last", "Lee", "phone", "2")
+	b.sys.System("dir", nil).Deny(connector.Update, "phone")
+	b.step(b.r.Import(t.Context(), "hr", true))
+	rep, err := b.r.Sync(t.Context(), run.SyncOptions{Preview: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.r.Ask(t.Context(), rep.Waits, run.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := objections(a.Units), []string{`person hr/1 dir.phone: "1" -> "2" [we may not write it]`}; !slices.Equal(got, want) || len(a.Unasked) > 0 {
+		t.Errorf("objections: %q, want %q; not asked: %q", got, want, a.Unasked)
+	}
+}
