@@ -17,7 +17,8 @@ type Kept struct {
 	entries    map[object.ID]keptEntry
 	byKey      map[int64]*space.Entry
 	objects    map[object.ID]keptObject
-	changed    map[object.ID]bool // objects and entries that were written since
+	has        map[object.ID]bool // objects and entries of which something is kept
+	changed    map[object.ID]bool // those of them that were written since
 }
 
 type keptEntry struct {
@@ -38,7 +39,7 @@ type keptObject struct {
 const keptMost = 6000
 
 func newKept() *Kept {
-	return &Kept{entries: map[object.ID]keptEntry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]keptObject{}, changed: map[object.ID]bool{}}
+	return &Kept{entries: map[object.ID]keptEntry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]keptObject{}, has: map[object.ID]bool{}, changed: map[object.ID]bool{}}
 }
 
 // Kept returns what the view read, for a later view to take from. The view is
@@ -72,12 +73,17 @@ func (v *View) keep() {
 		}
 		k.entries[e.ID] = keptEntry{key, e}
 		k.byKey[key] = e
+		k.has[e.ID] = true
 	}
 	for id, o := range v.objects {
 		if len(k.objects) >= keptMost {
 			break
 		}
 		k.objects[id] = keptObject{o, v.of[id], v.holds[id], v.approved[id], v.remembered[id]}
+		k.has[id] = true
+		for _, e := range v.of[id] {
+			k.has[e.ID] = true
+		}
 	}
 }
 
@@ -87,7 +93,9 @@ func (k *Kept) change(ids ...object.ID) {
 		return
 	}
 	for _, id := range ids {
-		k.changed[id] = true
+		if k.has[id] {
+			k.changed[id] = true
+		}
 	}
 }
 

@@ -17,15 +17,47 @@ const rangeFloor = `SELECT feed.c0,
 // Find calls fn with each record of the set that begins with one of the
 // prefixes, and the number of the prefix. No prefix may be the beginning of
 // another; the same one may come twice. The records of one prefix come in
-// order as long as the set has one run; rec is valid during the call. fn may
-// not use the transaction.
+// order as long as the set has one run and nothing of it waits to be written;
+// rec is valid during the call. fn may not use the transaction, but to change
+// the set.
 func (s *Sets) Find(k Kind, prefixes [][]byte, fn func(i int, rec []byte)) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
-	if err := s.flush(k); err != nil {
+	if c := s.changed[k]; c != nil {
+		return s.findOver(c, k, prefixes, fn)
+	}
+	return s.findWritten(k, prefixes, fn)
+}
+
+// findOver is Find where changes wait to be written: whoever reads what he is
+// writing would otherwise write the same chunks again and again.
+func (s *Sets) findOver(c *changes, k Kind, prefixes [][]byte, fn func(i int, rec []byte)) error {
+	order := c.sorted()
+	err := s.findWritten(k, prefixes, func(i int, rec []byte) {
+		if _, changes := c.search(order, rec); !changes {
+			fn(i, rec)
+		}
+	})
+	if err != nil {
 		return err
 	}
+	for i, p := range prefixes {
+		from, _ := c.search(order, p)
+		for _, at := range order[from:] {
+			rec := c.recs.At(int(at))
+			if !bytes.HasPrefix(rec, p) {
+				break
+			}
+			if !c.drop[at] {
+				fn(i, rec)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Sets) findWritten(k Kind, prefixes [][]byte, fn func(i int, rec []byte)) error {
 	if err := s.load(); err != nil {
 		return err
 	}

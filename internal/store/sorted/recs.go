@@ -33,10 +33,10 @@ func (r *Recs) Add(rec []byte) {
 // Reset empties the list and keeps its memory.
 func (r *Recs) Reset() { r.buf, r.end = r.buf[:0], r.end[:0] }
 
-// order returns the numbers of the records in sorted order, equal ones in the
-// order of their arrival.
-func (r *Recs) order() []uint32 {
-	n := r.Len()
+// order returns the numbers of the records behind the first from, in sorted
+// order, equal ones in the order of their arrival.
+func (r *Recs) order(from int) []uint32 {
+	n := r.Len() - from
 	type slot struct {
 		prefix uint64
 		at     uint32
@@ -44,16 +44,17 @@ func (r *Recs) order() []uint32 {
 	// Records of one kind often begin alike; what follows tells them apart.
 	skip := 0
 	if n > 1 {
-		skip = common(r.At(0), r.At(n-1))
+		skip = common(r.At(from), r.At(from+n-1))
 		for i := 1; i < n-1 && skip > 0; i++ {
-			skip = min(skip, common(r.At(0), r.At(i)))
+			skip = min(skip, common(r.At(from), r.At(from+i)))
 		}
 	}
 	slots := make([]slot, n)
 	sorted := true
 	for i := range slots {
-		slots[i] = slot{prefix: prefix64(r.At(i)[skip:]), at: uint32(i)}
-		sorted = sorted && (i == 0 || bytes.Compare(r.At(i-1), r.At(i)) <= 0)
+		at := from + i
+		slots[i] = slot{prefix: prefix64(r.At(at)[skip:]), at: uint32(at)}
+		sorted = sorted && (i == 0 || bytes.Compare(r.At(at-1), r.At(at)) <= 0)
 	}
 	if !sorted {
 		slices.SortFunc(slots, func(a, b slot) int {

@@ -39,7 +39,7 @@ type run struct {
 }
 
 // Sets gives access to the sets within a transaction. Changes are collected
-// and written by Flush, or when their set is read.
+// and written by Flush, or when their set is scanned; Find knows of them.
 type Sets struct {
 	tx      *db.Tx
 	runs    map[Kind][]run
@@ -51,8 +51,10 @@ type Sets struct {
 
 // changes are records to add and to drop, in the order they were asked for.
 type changes struct {
-	recs Recs
-	drop []bool
+	recs  Recs
+	drop  []bool
+	order []uint32 // of the first so many, the last change of each record, sorted
+	seen  int      // how many those are
 }
 
 // New returns the sets as the transaction sees them.
@@ -83,15 +85,6 @@ func (s *Sets) Empty(k Kind) (bool, error) {
 	}
 	err := s.load()
 	return err == nil && len(s.runs[k]) == 0, err
-}
-
-// Unwritten returns how many changes wait for Flush.
-func (s *Sets) Unwritten() int {
-	n := 0
-	for _, c := range s.changed {
-		n += c.recs.Len()
-	}
-	return n
 }
 
 // Flush writes all changes.
@@ -160,13 +153,38 @@ func (s *Sets) flush(k Kind) error {
 	return s.writeRuns(k)
 }
 
-// split sorts the changes and keeps the last one for each record.
-func (c *changes) split() (adds, drops []uint32) {
-	order := c.recs.order()
-	for i, at := range order {
-		if i+1 < len(order) && bytes.Equal(c.recs.At(int(at)), c.recs.At(int(order[i+1]))) {
+// sorted returns the last change of each record, sorted by record. It is not
+// changed afterwards.
+func (c *changes) sorted() []uint32 {
+	tail := c.recs.order(c.seen)
+	out := make([]uint32, 0, len(c.order)+len(tail))
+	rest := c.order
+	for i, at := range tail {
+		rec := c.recs.At(int(at))
+		if i+1 < len(tail) && bytes.Equal(rec, c.recs.At(int(tail[i+1]))) {
 			continue
 		}
+		n, again := c.search(rest, rec)
+		out = append(append(out, rest[:n]...), at)
+		if again {
+			n++
+		}
+		rest = rest[n:]
+	}
+	if len(tail) > 0 {
+		c.order, c.seen = append(out, rest...), c.recs.Len()
+	}
+	return c.order
+}
+
+// search finds where rec is among changes in order, or would be.
+func (c *changes) search(order []uint32, rec []byte) (int, bool) {
+	return slices.BinarySearchFunc(order, rec, func(at uint32, rec []byte) int { return bytes.Compare(c.recs.At(int(at)), rec) })
+}
+
+// split parts the changes into what comes and what goes, both sorted.
+func (c *changes) split() (adds, drops []uint32) {
+	for _, at := range c.sorted() {
 		if c.drop[at] {
 			drops = append(drops, at)
 		} else {

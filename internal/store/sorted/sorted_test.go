@@ -73,7 +73,10 @@ func history(t *testing.T, seed uint64) {
 				}
 			}
 			drops := rnd.IntN(3)
-			for range n {
+			for i := range n {
+				if i == n/2 && rnd.IntN(2) == 0 { // with changes that wait
+					checkFind(t, s, want, rnd, rec)
+				}
 				r := rec()
 				if rnd.IntN(3) < drops {
 					s.Drop(5, r)
@@ -82,6 +85,9 @@ func history(t *testing.T, seed uint64) {
 					s.Add(5, r)
 					want[string(r)] = true
 				}
+			}
+			if rnd.IntN(2) == 0 {
+				checkFind(t, s, want, rnd, rec)
 			}
 			return s.Flush()
 		})
@@ -119,34 +125,41 @@ func check(t *testing.T, d *db.DB, want map[string]bool, rnd *rand.Rand, rec fun
 		if !slices.Equal(got, part) {
 			t.Fatalf("from %x to %x: %d records, want %d", from, to, len(got), len(part))
 		}
-		var prefixes [][]byte
-		for range 1 + rnd.IntN(50) {
-			p := rec()
-			prefixes = append(prefixes, p[:min(len(p), 8)])
-		}
-		prefixes = slices.DeleteFunc(prefixes, func(p []byte) bool {
-			return slices.ContainsFunc(prefixes, func(q []byte) bool { return len(q) < len(p) && bytes.HasPrefix(p, q) })
-		})
-		found := make([][]string, len(prefixes))
-		if err := s.Find(5, prefixes, func(i int, r []byte) { found[i] = append(found[i], string(r)) }); err != nil {
-			return err
-		}
-		for i, p := range prefixes {
-			var part []string
-			for _, r := range all {
-				if bytes.HasPrefix([]byte(r), p) {
-					part = append(part, r)
-				}
-			}
-			slices.Sort(found[i])
-			if got := slices.Compact(found[i]); !slices.Equal(got, part) {
-				t.Fatalf("prefix %x: %d records, want %d", p, len(got), len(part))
-			}
-		}
+		checkFind(t, s, want, rnd, rec)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkFind looks up prefixes of up to eight bytes.
+func checkFind(t *testing.T, s *Sets, want map[string]bool, rnd *rand.Rand, rec func() []byte) {
+	t.Helper()
+	var prefixes [][]byte
+	for range 1 + rnd.IntN(50) {
+		p := rec()
+		prefixes = append(prefixes, p[:min(len(p), 8)])
+	}
+	prefixes = slices.DeleteFunc(prefixes, func(p []byte) bool {
+		return slices.ContainsFunc(prefixes, func(q []byte) bool { return len(q) < len(p) && bytes.HasPrefix(p, q) })
+	})
+	found := make([][]string, len(prefixes))
+	if err := s.Find(5, prefixes, func(i int, r []byte) { found[i] = append(found[i], string(r)) }); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range prefixes {
+		var part []string
+		for r := range want {
+			if bytes.HasPrefix([]byte(r), p) {
+				part = append(part, r)
+			}
+		}
+		slices.Sort(part)
+		slices.Sort(found[i])
+		if got := slices.Compact(found[i]); !slices.Equal(got, part) {
+			t.Fatalf("prefix %x: %d records, want %d", p, len(got), len(part))
+		}
 	}
 }
 

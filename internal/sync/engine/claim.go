@@ -30,6 +30,13 @@ func (d *Decider) Claim(v View) error {
 		if err := v.Load(need); err != nil {
 			return err
 		}
+		clash, err := d.clashes(v, part)
+		if err != nil {
+			return err
+		}
+		if err := d.loadTouchedInto(v, clash); err != nil { // their other candidates are worked out
+			return err
+		}
 		for _, id := range part {
 			if err := d.claimFor(v, id); err != nil {
 				return err
@@ -39,6 +46,32 @@ func (d *Decider) Claim(v View) error {
 	}
 	d.names = map[print]uint32{} // nobody claims any more
 	return nil
+}
+
+// clashes lists those who will not get the name that they wish for first. Their
+// wishes are loaded.
+func (d *Decider) clashes(v View, part []object.ID) (out []object.ID, err error) {
+	met := map[print]bool{}
+	for _, id := range part {
+		x := d.life(id)
+		for _, w := range d.claims(x) {
+			if w.Name != "" {
+				continue
+			}
+			name := d.name(d.typ(x), w.Attr, w.Wish)
+			p := name.print()
+			free, err := d.isFree(v, name, id)
+			if err != nil {
+				return nil, err
+			}
+			if met[p] || !free {
+				out = append(out, id)
+				break
+			}
+			met[p] = true
+		}
+	}
+	return out, nil
 }
 
 // claimants lists the objects that wish for names, in their order.
@@ -146,7 +179,7 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 	candidate := w.Wish
 	for n := int64(1); n <= maxCandidates; n++ {
 		if n == 2 {
-			if err := d.loadTouchedInto(v, []object.ID{id}); err != nil {
+			if err := d.loadTouchedInto(v, []object.ID{id}); err != nil { // unless it is there
 				return "", err
 			}
 			if u, in = d.uniqueFlow(v, id, typ, w.Attr); u == nil {
@@ -158,11 +191,15 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 			if candidate, err = u.Candidate(in, w.Wish, n); err != nil {
 				return "", err
 			}
-			if err := v.Load(Need{Names: []Name{d.name(typ, w.Attr, candidate)}}); err != nil {
-				return "", err
-			}
 		}
-		free, err := d.isFree(v, d.name(typ, w.Attr, candidate), id)
+		name := d.name(typ, w.Attr, candidate)
+		if d.given(name, id) {
+			continue
+		}
+		if err := v.Load(Need{Names: []Name{name}}); err != nil {
+			return "", err
+		}
+		free, err := d.nobodys(v, name, id)
 		if err != nil {
 			return "", err
 		}
@@ -176,10 +213,16 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 // isFree reports that the object may have the name: nobody else got it in this
 // plan or before.
 func (d *Decider) isFree(v View, key Name, id object.ID) (bool, error) {
-	if owner, ok := d.names[key.print()]; ok && d.objects.list[owner] != id {
+	if d.given(key, id) {
 		return false, nil
 	}
 	return d.nobodys(v, key, id)
+}
+
+// given reports that somebody else got the name in this plan.
+func (d *Decider) given(key Name, id object.ID) bool {
+	owner, ok := d.names[key.print()]
+	return ok && d.objects.list[owner] != id
 }
 
 // nobodys reports that the name is free for the object: nobody else ever had it,

@@ -10,12 +10,12 @@ import (
 // Objects lists the objects that the plan decides, after Link and Claim: those
 // it touches and those to whom a change of theirs matters. It asks the view who
 // refers to them.
-func (d *Decider) Objects(v View) ([]object.ID, error) {
+func (d *Decider) Objects(v View) (Todo, error) {
 	if err := d.namers(v); err != nil {
-		return nil, err
+		return Todo{}, err
 	}
 	d.markSplit()
-	return d.touchedFrom(0), nil
+	return d.todoFrom(0), nil
 }
 
 // namers touches the objects that name an entry whose link changes, or any
@@ -236,15 +236,15 @@ func (w *worker) referrers(t *Tally, ids []object.ID) error {
 
 // Extend makes further objects part of the plan: those that Batch said its
 // changes may reach. It returns those that are new.
-func (d *Decider) Extend(v View, ids []object.ID) ([]object.ID, error) {
+func (d *Decider) Extend(v View, ids []object.ID) (Todo, error) {
 	sortIDs(&ids)
 	from := len(d.order)
 	l := &linker{Decider: d, v: v}
 	if err := l.touchObjects(ids); err != nil {
-		return nil, err
+		return Todo{}, err
 	}
 	v.Forget()
-	return d.touchedFrom(from), nil
+	return d.todoFrom(from), nil
 }
 
 // load loads what deciding the objects reads: the objects with their entries,
@@ -388,9 +388,9 @@ func (d *Decider) round(v View, size int) ([]*Tally, error) {
 		return nil, err
 	}
 	var out []*Tally
-	for len(todo) > 0 {
+	for todo.Len() > 0 {
 		var again []object.ID
-		for ids := range slices.Chunk(todo, size) {
+		for ids := range todo.Parts(size) {
 			t, err := d.Batch(v, ids)
 			if err != nil {
 				return nil, err

@@ -91,7 +91,7 @@ func Begin(set *rules.Set, trig Trigger) *Decider {
 
 // reset forgets the passes but keeps the holds that guards wrote.
 func (d *Decider) reset() {
-	d.lives, d.entries, d.links = newLives(), ids{}, nil
+	d.lives, d.entries, d.links = newLives(), numbered(d.trig.Entries), nil
 	d.eff, d.keyed, d.names = map[object.ID]object.ID{}, newOwners(), map[print]uint32{}
 	d.moved, d.faults, d.unnamed, d.alone = nil, nil, nil, 0
 	d.queued, d.asks = map[object.ID]*Queued{}, map[object.ID][]Key{}

@@ -14,6 +14,19 @@ type ids struct {
 	table []uint32 // number and one, by hash; 0 is free
 }
 
+// numbered numbers the ids as they stand, and shares the list.
+func numbered(list []object.ID) (s ids) {
+	size := 64
+	for 3*size < 4*len(list) {
+		size *= 2
+	}
+	s.list, s.table = list[:0:len(list)], make([]uint32, size)
+	for _, id := range list {
+		s.add(id)
+	}
+	return s
+}
+
 // find returns the number of the id.
 func (s *ids) find(id object.ID) (no uint32, ok bool) {
 	if len(s.table) == 0 {

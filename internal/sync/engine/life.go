@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"iter"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ type life struct {
 	asked   int32 // how many of its entries the trigger names, and it keeps
 	ends    ends  // accounts wanted, once decided
 	one     uint32
-	keys    uint32 // record of its join keys
+	keys    uint32 // record of its join keys, while anybody joins
 	claims  uint32 // record of new wishes for unique names, then of the names given
 	founder uint32 // record of who founds a newborn
 }
@@ -81,6 +82,7 @@ type lives struct {
 	many    map[object.ID][]object.ID
 	dues    map[object.ID]time.Time // when a kept entry of the object will be cut
 	records records
+	joining records // join keys
 	buf     []byte
 }
 
@@ -111,13 +113,31 @@ func (s *lives) life(id object.ID) *life {
 	return nil
 }
 
-// touchedFrom lists the objects that the plan touches, from the nth on.
-func (s *lives) touchedFrom(n int) []object.ID {
-	out := make([]object.ID, 0, len(s.order)-n)
-	for _, no := range s.order[n:] {
-		out = append(out, s.objects.list[no])
+// Todo is a stretch of the objects that a plan decides, in their order.
+type Todo struct {
+	of    *lives
+	order []uint32
+}
+
+// todoFrom lists the objects that the plan touches, from the nth on.
+func (s *lives) todoFrom(n int) Todo { return Todo{s, s.order[n:]} }
+
+// Len returns how many objects there are.
+func (t Todo) Len() int { return len(t.order) }
+
+// Parts goes through the objects, so many at a time.
+func (t Todo) Parts(size int) iter.Seq[[]object.ID] {
+	return func(yield func([]object.ID) bool) {
+		for part := range slices.Chunk(t.order, size) {
+			ids := make([]object.ID, len(part))
+			for i, no := range part {
+				ids[i] = t.of.objects.list[no]
+			}
+			if !yield(ids) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 // take makes the object part of the plan.
@@ -202,14 +222,22 @@ func (s *lives) setKeys(x *life, keys []Key) {
 		b = object.AppendString(b, k.Value)
 	}
 	s.buf = b
-	x.keys = s.records.put(b)
+	x.keys = s.joining.put(b)
+}
+
+// endJoining forgets the join keys: nobody joins any more.
+func (s *lives) endJoining() {
+	s.joining = records{}
+	for _, no := range s.order {
+		s.lifeAt(no).keys = 0
+	}
 }
 
 func (s *lives) keys(x *life) []Key {
 	if x.keys == 0 {
 		return nil
 	}
-	r := s.records.reader(x.keys)
+	r := s.joining.reader(x.keys)
 	keys := make([]Key, r.Uvarint())
 	for i := range keys {
 		keys[i] = Key{s.words.text(word(r.Uvarint())), s.words.text(word(r.Uvarint())), r.String()}

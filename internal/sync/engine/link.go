@@ -104,7 +104,8 @@ func (d *Decider) Link(v View) error {
 	l.unask()
 	err := l.holdBack()
 	v.Forget()
-	d.keyed = newOwners() // nobody joins any more
+	d.keyed = newOwners()
+	d.endJoining()
 	return err
 }
 

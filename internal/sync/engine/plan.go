@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -164,7 +165,7 @@ func hashOf(b []byte) Hash {
 
 // PlanHash returns the hash of a plan from its units' hashes, which it sorts.
 func PlanHash(units []Hash) Hash {
-	slices.SortFunc(units, func(a, b Hash) int { return strings.Compare(string(a[:]), string(b[:])) })
+	slices.SortFunc(units, func(a, b Hash) int { return bytes.Compare(a[:], b[:]) })
 	h := sha256.New()
 	for i := range units {
 		h.Write(units[i][:])

@@ -82,7 +82,7 @@ func (d deciding) round(e *engine.Decider) (all []*engine.Tally, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for len(todo) > 0 {
+	for todo.Len() > 0 {
 		tallies, err := d.batches(e, todo)
 		if err != nil {
 			return nil, err
@@ -100,8 +100,8 @@ func (d deciding) round(e *engine.Decider) (all []*engine.Tally, err error) {
 }
 
 // batches decides the objects, by as many workers as there are.
-func (d deciding) batches(e *engine.Decider, todo []object.ID) ([]*engine.Tally, error) {
-	batches := slices.Collect(slices.Chunk(todo, d.size))
+func (d deciding) batches(e *engine.Decider, todo engine.Todo) ([]*engine.Tally, error) {
+	batches := slices.Collect(todo.Parts(d.size))
 	tallies, errs := make([]*engine.Tally, len(batches)), make([]error, len(batches))
 	one := func(i int, v *view) {
 		defer func() {

@@ -421,7 +421,7 @@ func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
 		return nil, err
 	}
 	d.plan.No = w.No()
-	var todo []object.ID
+	var todo engine.Todo
 	err = d.r.store.Read(ctx, func(t *store.Tx) error {
 		v := t.View(d.connectors())
 		for _, pass := range []func(engine.View) error{d.dec.Link, d.dec.Claim} {
@@ -438,7 +438,8 @@ func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
 		return err
 	})
 	var tallies []*engine.Tally
-	for err == nil && len(todo) > 0 {
+	d.hashes = make([]engine.Hash, 0, todo.Len())
+	for err == nil && todo.Len() > 0 {
 		var more []*engine.Tally
 		if more, err = d.batches(ctx, w, todo); err == nil {
 			tallies = append(tallies, more...)
@@ -450,6 +451,7 @@ func (d *deciding) round(ctx context.Context) ([]*engine.Tally, error) {
 	}
 	d.faults = append(d.faults, d.dec.Faults()...)
 	d.plan, err = w.End(engine.PlanHash(d.hashes), d.counts, d.r.now())
+	d.hashes = nil
 	return tallies, err
 }
 
@@ -461,16 +463,15 @@ func (d *deciding) accepts() string {
 }
 
 // extend brings in the objects that the batches' changes may reach.
-func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) ([]object.ID, error) {
+func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) (todo engine.Todo, err error) {
 	var again []object.ID
 	for _, t := range tallies {
 		again = append(again, t.Again...)
 	}
 	if len(again) == 0 {
-		return nil, nil
+		return todo, nil
 	}
-	var todo []object.ID
-	err := d.r.store.Read(ctx, func(t *store.Tx) error {
+	err = d.r.store.Read(ctx, func(t *store.Tx) error {
 		v, err := d.view(t)
 		if err == nil {
 			todo, err = d.dec.Extend(v, again)
@@ -482,7 +483,7 @@ func (d *deciding) extend(ctx context.Context, tallies []*engine.Tally) ([]objec
 
 // batches decides the objects, several batches at a time, and takes the results
 // in order.
-func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo []object.ID) ([]*engine.Tally, error) {
+func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo engine.Todo) ([]*engine.Tally, error) {
 	ctx, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait() // nobody decides any more when the next pass begins
@@ -497,7 +498,7 @@ func (d *deciding) batches(ctx context.Context, w *store.PlanWriter, todo []obje
 			return nil, err
 		}
 		out = append(out, b.tally)
-		d.r.observe(Event{Step: d.rep.Step, Phase: "decide", Done: d.done, Total: int64(len(todo))})
+		d.r.observe(Event{Step: d.rep.Step, Phase: "decide", Done: d.done, Total: int64(todo.Len())})
 	}
 	return out, ctx.Err()
 }
@@ -512,12 +513,12 @@ type batch struct {
 
 // ahead decides the objects part by part, several at the same time, and no more
 // than one ahead of whoever takes the results in order.
-func (d *deciding) ahead(ctx context.Context, wg *sync.WaitGroup, todo []object.ID) <-chan chan batch {
+func (d *deciding) ahead(ctx context.Context, wg *sync.WaitGroup, todo engine.Todo) <-chan chan batch {
 	workers := max(1, d.r.opt.Workers)
 	out, busy := make(chan chan batch, 1), make(chan struct{}, workers)
 	wg.Go(func() {
 		defer close(out)
-		for part := range slices.Chunk(todo, d.r.opt.Batch) {
+		for part := range todo.Parts(d.r.opt.Batch) {
 			to := make(chan batch, 1)
 			select {
 			case busy <- struct{}{}:
