@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"sync"
@@ -11,19 +12,44 @@ import (
 )
 
 // keyCache remembers the keys of ids that were met, so that work in order does
-// not look up ids at random. What it says is checked against the row.
+// not look up ids at random. Of an id it knows eight bytes: what it says is
+// checked against the row. It takes 16 bytes a place, half or more of which are
+// taken, where a map would take twice that.
 type keyCache struct {
-	mu sync.RWMutex
-	m  map[object.ID]int64
+	mu   sync.RWMutex
+	tags []uint64
+	keys []int64 // 0: the place is free
+	n    int
 }
 
-// keyCacheSize is how many ids are remembered.
+// keyCacheSize is how many places there are at most: three quarters of them are
+// remembered, and then all is forgotten.
 const keyCacheSize = 4 << 20
+
+// place is where the tag is, or would be. Ids are hashes, so their beginnings are
+// spread evenly.
+func (c *keyCache) place(tag uint64) int {
+	mask := len(c.keys) - 1
+	at := int(tag) & mask
+	for c.keys[at] != 0 && c.tags[at] != tag {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+func tagOf(id object.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
+
+func (c *keyCache) known(id object.ID) int64 {
+	if c.n == 0 {
+		return 0
+	}
+	return c.keys[c.place(tagOf(id))]
+}
 
 func (c *keyCache) get(id object.ID) int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.m[id]
+	return c.known(id)
 }
 
 // take puts the keys that are remembered into out, and returns the places of the
@@ -32,7 +58,7 @@ func (c *keyCache) take(ids []object.ID, out map[object.ID]int64) (left []int) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for i := range ids {
-		if k := c.m[ids[i]]; k != 0 {
+		if k := c.known(ids[i]); k != 0 {
 			out[ids[i]] = k
 		} else if !ids[i].IsZero() {
 			left = append(left, i)
@@ -49,13 +75,38 @@ func (c *keyCache) put(id object.ID, key int64) {
 func (c *keyCache) putAll(each func(put func(object.ID, int64))) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	each(func(id object.ID, key int64) {
-		if c.m == nil || len(c.m) >= keyCacheSize {
-			c.m = map[object.ID]int64{}
-		}
-		c.m[id] = key
-	})
+	each(func(id object.ID, key int64) { c.keep(tagOf(id), key) })
 }
+
+func (c *keyCache) keep(tag uint64, key int64) {
+	if 4*c.n >= 3*len(c.keys) {
+		c.grow()
+	}
+	at := c.place(tag)
+	if c.keys[at] == 0 {
+		c.tags[at] = tag
+		c.n++
+	}
+	c.keys[at] = key
+}
+
+// grow makes twice the room, or forgets all.
+func (c *keyCache) grow() {
+	tags, keys := c.tags, c.keys
+	c.forget()
+	size := min(max(64, 2*len(keys)), keyCacheSize)
+	c.tags, c.keys = make([]uint64, size), make([]int64, size)
+	if len(keys) == keyCacheSize {
+		return
+	}
+	for i, k := range keys {
+		if k != 0 {
+			c.keep(tags[i], k)
+		}
+	}
+}
+
+func (c *keyCache) forget() { c.tags, c.keys, c.n = nil, nil, 0 }
 
 // ForgetPlans drops the parts of plans that are remembered for those who go on
 // with the same accounts; a step that ends goes on with none.
@@ -67,7 +118,7 @@ func (s *Store) Forget() {
 	s.chunks.Forget()
 	for _, c := range []*keyCache{&s.entryKeys, &s.objectKeys} {
 		c.mu.Lock()
-		c.m = nil
+		c.forget()
 		c.mu.Unlock()
 	}
 	s.rows.Forget()
