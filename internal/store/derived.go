@@ -85,10 +85,18 @@ func (t *Tx) pendingOf(keys []int64, heads bool) (map[int64][]space.Pending, err
 		return nil, err
 	}
 	out := make(map[int64][]space.Pending, len(list))
+	defer t.endTogether()
+	next := 0
 	for i := range list {
 		x := &list[i]
 		p, done := t.bare(x)
 		if !heads || !done {
+			if i >= next {
+				next = min(i+unitsTogether, len(list))
+				if err := t.together(list[i:next]); err != nil {
+					return nil, err
+				}
+			}
 			if p, err = t.changes(x); err != nil {
 				return nil, err
 			}

@@ -2,13 +2,20 @@ package store
 
 import (
 	"context"
+	"runtime"
+	"slices"
+	"sync"
 
+	"muster/internal/store/db"
 	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 )
 
 // packed reads a chunk; nil if there is none.
 func (t *Tx) packed(plan, no int64) (*units.Packed, error) {
+	if p := t.opened[chunkNo{plan, no}]; p != nil {
+		return p, nil
+	}
 	if p := t.store.chunks.Get(plan, no); p != nil {
 		return p, nil
 	}
@@ -46,6 +53,58 @@ func (t *Tx) unit(plan, chunk int64, place int) (*engine.Unit, error) {
 	}
 	return p.Unit(place)
 }
+
+// chunkNo names a chunk.
+type chunkNo struct{ plan, no int64 }
+
+// unitsTogether is how many units are read together; each may lie in a chunk of
+// its own.
+const unitsTogether = 64
+
+// together reads the units of the rows, which are in their order, with one
+// statement, and decodes them on all processors; unit then returns them without
+// delay, until others are read together.
+func (t *Tx) together(rows []todo) error {
+	t.opened = map[chunkNo]*units.Packed{}
+	b := db.NewBatch("ii")
+	for i := range rows {
+		c := chunkNo{rows[i].plan, rows[i].chunk}
+		if _, met := t.opened[c]; !met && rows[i].derived() {
+			if t.opened[c] = t.store.chunks.Get(c.plan, c.no); t.opened[c] == nil {
+				b.Int(c.plan).Int(c.no)
+			}
+		}
+	}
+	if len(t.opened) < 8 {
+		t.opened = nil
+		return nil
+	}
+	var c chunkNo
+	var hashes, body []byte
+	err := t.db.EachOf(b, []any{&c.plan, &c.no, &hashes, &body}, func() (err error) {
+		t.opened[c], err = units.Open(c.plan, c.no, hashes, body)
+		return err
+	}, "SELECT p.plan, p.no, p.hashes, p.body FROM @feed CROSS JOIN plan_chunk p WHERE p.plan = feed.c0 AND p.no = feed.c1")
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	each := (len(rows) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	for part := range slices.Chunk(rows, each) {
+		all.Go(func() {
+			for i := range part {
+				if p := t.opened[chunkNo{part[i].plan, part[i].chunk}]; p != nil && part[i].derived() {
+					_, _ = p.Unit(int(part[i].pos)) // whoever asks for it is told what is wrong
+				}
+			}
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+// endTogether lets go of what was read together.
+func (t *Tx) endTogether() { t.opened = nil }
 
 // decoded is a chunk that was read ahead.
 type decoded struct {

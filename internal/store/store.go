@@ -117,7 +117,8 @@ type Tx struct {
 	quiet map[string]bool  // tables of decisions in which nothing is; kept while the transaction only reads
 	idle  map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
-	ahead *ahead // chunks of a plan
+	ahead  *ahead                    // chunks of a plan
+	opened map[chunkNo]*units.Packed // chunks whose units were read together
 }
 
 // Read calls fn with a transaction that sees one moment.
