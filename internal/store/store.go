@@ -126,6 +126,11 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.rows.Read(ctx, func(r *layout.Tx) error { return fn(s.begin(r)) })
 }
 
+// readIfFree is Read if there is a connection that nobody uses, and tells so.
+func (s *Store) readIfFree(ctx context.Context, fn func(*Tx) error) (ran bool, err error) {
+	return s.rows.ReadIfFree(ctx, func(r *layout.Tx) error { return fn(s.begin(r)) })
+}
+
 // People calls fn with a transaction for what a person waits for.
 func (s *Store) People(ctx context.Context, fn func(*Tx) error) error {
 	return s.write(ctx, db.People, fn)

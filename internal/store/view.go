@@ -39,6 +39,8 @@ type View struct {
 	linkHolds  map[object.ID][]*engine.Hold
 	remembered map[object.ID]bool
 
+	coming, arriving *coming // what is read for when the view has forgotten this; what was read for now
+
 	kept   *Kept // of this view
 	before *Kept // of an earlier one; nil if there is none, or something changed since
 }
@@ -59,7 +61,7 @@ func (t *Tx) View(connectors []string) *View {
 // Forget drops what was loaded.
 func (v *View) Forget() {
 	v.keep()
-	*v = View{t: v.t, order: v.order, kept: v.kept, before: v.before,
+	*v = View{t: v.t, order: v.order, kept: v.kept, before: v.before, arriving: v.coming,
 		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
 		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
 		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
@@ -69,6 +71,10 @@ func (v *View) Forget() {
 
 // Load reads what is needed, a kind of thing at a time.
 func (v *View) Load(need engine.Need) error {
+	v.arrive()
+	if err := v.loadHomes(&need); err != nil {
+		return err
+	}
 	steps := []func(engine.Need) error{v.loadEntries, v.loadObjects, v.loadLinks, v.loadAccounts, v.loadMatches,
 		v.loadCandidates, v.loadNamers, v.loadReferrers, v.loadNames, v.loadLinkHolds}
 	for _, step := range steps {
@@ -77,6 +83,23 @@ func (v *View) Load(need engine.Need) error {
 		}
 	}
 	return nil
+}
+
+// loadHomes reads where the entries are linked, and puts their objects among
+// those that are needed.
+func (v *View) loadHomes(need *engine.Need) error {
+	if len(need.Homes) == 0 {
+		return nil
+	}
+	err := v.loadLinks(engine.Need{Links: need.Homes})
+	objects := slices.Clone(need.Objects)
+	for _, id := range need.Homes {
+		if o := v.links[id]; !o.IsZero() {
+			objects = append(objects, o)
+		}
+	}
+	need.Objects = objects
+	return err
 }
 
 // LoadHeads loads entries that are going to be linked and no more: no values

@@ -135,12 +135,27 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 	if d.outer != nil {
 		return d.part(ctx, false, fn)
 	}
-	var s session
 	select {
-	case s = <-d.readers:
+	case s := <-d.readers:
+		return d.readWith(ctx, s, fn)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// ReadIfFree is Read if there is a connection that nobody uses, and tells so: who
+// has one already must not wait for another. Within a transaction there is none.
+func (d *DB) ReadIfFree(ctx context.Context, fn func(*Tx) error) (ran bool, err error) {
+	select {
+	case s := <-d.readers:
+		return true, d.readWith(ctx, s, fn)
+	default:
+		return false, nil
+	}
+}
+
+// readWith uses the connection, or another where it has ended, and puts it back.
+func (d *DB) readWith(ctx context.Context, s session, fn func(*Tx) error) error {
 	defer func() { d.readers <- s }()
 	if s == nil || !s.usable() {
 		fresh, err := d.engine.open(ctx, false)

@@ -56,6 +56,11 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.DB.Read(ctx, func(d *db.Tx) error { return fn(s.begin(d)) })
 }
 
+// ReadIfFree is Read if there is a connection that nobody uses, and tells so.
+func (s *Store) ReadIfFree(ctx context.Context, fn func(*Tx) error) (ran bool, err error) {
+	return s.DB.ReadIfFree(ctx, func(d *db.Tx) error { return fn(s.begin(d)) })
+}
+
 // Write calls fn with a transaction that writes.
 func (s *Store) Write(ctx context.Context, lane db.Lane, fn func(*Tx) error) error {
 	return s.DB.Write(ctx, lane, func(d *db.Tx) error { return fn(s.begin(d)) })

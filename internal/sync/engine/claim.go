@@ -19,17 +19,16 @@ const maxCandidates = 10_000
 // its object.
 func (d *Decider) Claim(v View) error {
 	ids := d.claimants()
-	for part := range slices.Chunk(ids, chunk) {
-		var need Need
+	need := func(part []object.ID) (n Need) {
 		for _, id := range part {
 			x := d.life(id)
 			for _, w := range d.claims(x) {
-				need.Names = append(need.Names, d.name(d.typ(x), w.Attr, cmp.Or(w.Name, w.Wish)))
+				n.Names = append(n.Names, d.name(d.typ(x), w.Attr, cmp.Or(w.Name, w.Wish)))
 			}
 		}
-		if err := v.Load(need); err != nil {
-			return err
-		}
+		return n
+	}
+	err := inParts(v, ids, need, func(part []object.ID) error {
 		clash, err := d.clashes(v, part)
 		if err != nil {
 			return err
@@ -42,10 +41,10 @@ func (d *Decider) Claim(v View) error {
 				return err
 			}
 		}
-		v.Forget()
-	}
+		return nil
+	})
 	d.names = map[print]uint32{} // nobody claims any more
-	return nil
+	return err
 }
 
 // clashes lists those who will not get the name that they wish for first. Their

@@ -60,21 +60,14 @@ func (d *Decider) everyEntry() bool {
 
 // touchAll touches the objects that who names for each of the ids.
 func (l *linker) touchAll(ids []object.ID, need func([]object.ID) Need, who func(object.ID) []object.ID) error {
-	for part := range slices.Chunk(ids, chunk) {
-		if err := l.v.Load(need(part)); err != nil {
-			return err
-		}
+	return inParts(l.v, ids, need, func(part []object.ID) error {
 		var found []object.ID
 		for _, id := range part {
 			found = append(found, who(id)...)
 		}
 		sortIDs(&found)
-		if err := l.touchObjects(found); err != nil {
-			return err
-		}
-		l.v.Forget()
-	}
-	return nil
+		return l.touchObjects(found)
+	})
 }
 
 // touchObjects makes existing objects part of the plan after linking is done.

@@ -302,24 +302,23 @@ func (b *backward) flips() error {
 	ids := keysOf(b.check)
 	clear(b.check)
 	var places []place
-	for part := range slices.Chunk(ids, chunk) {
-		if err := b.v.Load(Need{Entries: part}); err != nil {
-			return err
-		}
+	err := inParts(b.v, ids, needEntries, func(part []object.ID) error {
 		for _, id := range part {
 			places = append(places, b.placeOf(b.v.Entry(id)))
 		}
-		b.v.Forget()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	slices.SortFunc(places, place.compare)
-	for part := range slices.Chunk(places, chunk) {
-		var need Need
+	need := func(part []place) (n Need) {
 		for _, p := range part {
-			need.Entries = append(need.Entries, p.id, b.gave[p.id])
+			n.Entries = append(n.Entries, p.id, b.gave[p.id])
 		}
-		if err := b.v.Load(need); err != nil {
-			return err
-		}
+		return n
+	}
+	return inParts(b.v, places, need, func(part []place) error {
 		for _, p := range part {
 			e := b.v.Entry(p.id)
 			to := b.linkOf(p.id, e.Link, held)
@@ -328,9 +327,8 @@ func (b *backward) flips() error {
 				b.hold(e, e.Link)
 			}
 		}
-		b.v.Forget()
-	}
-	return nil
+		return nil
+	})
 }
 
 // keeps reports that the entry gave its place to one that does not come.

@@ -65,24 +65,27 @@ func (l *linker) pass() (changed bool, err error) {
 		return nil
 	}
 	defer func() { l.at = place{} }()
-	for ids := range slices.Chunk(l.todo, chunk) {
+	err = inParts(l.v, l.todo, needEntries, func(ids []object.ID) error {
 		if err := l.loadTries(ids); err != nil {
-			return false, err
+			return err
 		}
 		for _, id := range ids {
 			if e := l.v.Entry(id); e != nil {
 				p := l.placeOf(e)
 				if err := tryLate(&p); err != nil {
-					return false, err
+					return err
 				}
 			}
 			if err := try(id); err != nil {
-				return false, err
+				return err
 			}
 		}
-		l.v.Forget()
+		return nil
+	})
+	if err == nil {
+		err = tryLate(nil)
 	}
-	if err := tryLate(nil); err != nil {
+	if err != nil {
 		return false, err
 	}
 	l.todo = left

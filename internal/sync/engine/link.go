@@ -7,10 +7,6 @@ import (
 	"muster/internal/sync/space"
 )
 
-// chunk is how many entries Link looks at between two loads. The result does
-// not depend on it.
-const chunk = 1024
-
 // linker is the work of the Link pass.
 type linker struct {
 	*Decider
@@ -111,10 +107,7 @@ func (d *Decider) Link(v View) error {
 
 // offer notes by which keys the entries that stay unlinked ask to join.
 func (l *linker) offer() error {
-	for ids := range slices.Chunk(l.todo, chunk) {
-		if err := l.v.Load(Need{Entries: ids}); err != nil {
-			return err
-		}
+	return inParts(l.v, l.todo, needEntries, func(ids []object.ID) error {
 		for _, id := range ids {
 			e := l.v.Entry(id)
 			if e == nil || e.Stub || !l.linkOf(id, e.Link, free).IsZero() {
@@ -128,10 +121,12 @@ func (l *linker) offer() error {
 				l.asks[id] = keys
 			}
 		}
-		l.v.Forget()
-	}
-	return nil
+		return nil
+	})
 }
+
+func needEntries(ids []object.ID) Need { return Need{Entries: ids} }
+func needObjects(ids []object.ID) Need { return Need{Objects: ids} }
 
 // unask takes the entries that the plan moves off those that their objects keep.
 func (l *linker) unask() {
@@ -169,7 +164,7 @@ func (d *Decider) Offers() map[object.ID][]Key { return d.asks }
 
 // seed touches the objects of what moved and lists the unlinked entries.
 func (l *linker) seed() error {
-	for ids := range slices.Chunk(l.trig.Objects, chunk) {
+	err := inParts(l.v, l.trig.Objects, needObjects, func(ids []object.ID) error {
 		if err := l.loadWithLinkHolds(ids); err != nil {
 			return err
 		}
@@ -178,23 +173,21 @@ func (l *linker) seed() error {
 				l.touch(id)
 			}
 		}
-		l.v.Forget()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	for ids := range slices.Chunk(l.trig.Entries, chunk) {
-		if err := l.seedEntries(ids); err != nil {
-			return err
-		}
-		l.v.Forget()
+	homes := func(ids []object.ID) Need { return Need{Homes: ids} }
+	if l.trigAll() { // all objects are touched by now
+		homes = func(ids []object.ID) Need { return Need{Links: ids} }
 	}
 	l.stale = append(l.stale, l.trig.Keys...)
-	return nil
+	return inParts(l.v, l.trig.Entries, homes, l.seedEntries)
 }
 
 // seedEntries touches the objects of the entries and lists the unlinked.
 func (l *linker) seedEntries(ids []object.ID) error {
-	if err := l.v.Load(Need{Links: ids}); err != nil {
-		return err
-	}
 	var objects []object.ID
 	for _, id := range ids {
 		if o := l.v.LinkOf(id); !o.IsZero() && l.life(o) == nil {

@@ -12,6 +12,9 @@ import (
 // Answers belong to the view; nobody changes them.
 type View interface {
 	Load(need Need) error
+	// Ahead says what will be loaded first once the view has forgotten what it has
+	// now, so that it can be read meanwhile.
+	Ahead(need Need)
 	// Forget drops what was loaded, so that memory stays bounded.
 	Forget()
 
@@ -37,6 +40,7 @@ type Need struct {
 	Entries    []object.ID // with the holds on their links; one may be asked for by the id of the anchor that it got later
 	Objects    []object.ID // with their linked entries, holds and approvals
 	Links      []object.ID // entries of which only LinkOf is asked
+	Homes      []object.ID // the same, and the objects that they are linked to
 	Accounts   []object.ID // objects of which only Account is asked
 	Matches    []Key
 	Candidates []Key
@@ -52,3 +56,29 @@ type Key struct{ Type, Attr, Value string }
 // Name is a unique name that is going to be asked for, prepared as the
 // attribute says (exact or folded).
 type Name struct{ Type, Attr, Value string }
+
+// chunk is how many things one load is for. The result does not depend on it.
+const chunk = 1024
+
+// inParts works through the list. What a part needs is loaded, while it is worked
+// on the next one's is read, and in the end it is forgotten.
+func inParts[T any](v View, list []T, need func([]T) Need, work func([]T) error) error {
+	size := min(chunk, max(chunk/8, (len(list)+3)/4)) // a short list is worth some parts too
+	first := func() []T { return list[:min(size, len(list))] }
+	next := need(first())
+	for len(list) > 0 {
+		part, now := first(), next
+		if list = list[len(part):]; len(list) > 0 {
+			next = need(first())
+			v.Ahead(next)
+		}
+		if err := v.Load(now); err != nil {
+			return err
+		}
+		if err := work(part); err != nil {
+			return err
+		}
+		v.Forget()
+	}
+	return nil
+}

@@ -32,6 +32,7 @@ func newWorld(set *rules.Set) *world {
 }
 
 func (w *world) Load(Need) error                       { return nil }
+func (w *world) Ahead(Need)                            {}
 func (w *world) Forget()                               {}
 func (w *world) Entry(id object.ID) *space.Entry       { return w.entries[id] }
 func (w *world) Object(id object.ID) *metaverse.Object { return w.objects[id] }

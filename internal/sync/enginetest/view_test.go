@@ -49,6 +49,12 @@ func (v *view) Load(n engine.Need) error {
 	mark(v, n.Entries, func(id object.ID) any { return anEntry(id) })
 	mark(v, n.Objects, func(id object.ID) any { return anObject(id) })
 	mark(v, n.Links, func(id object.ID) any { return aLink(id) })
+	mark(v, n.Homes, func(id object.ID) any { return aLink(id) })
+	for _, id := range n.Homes {
+		if e := v.w.Entries[id]; e != nil {
+			v.loaded[anObject(e.Link)] = true
+		}
+	}
 	mark(v, n.Accounts, func(id object.ID) any { return anAccount(id) })
 	mark(v, n.Matches, func(k engine.Key) any { return aMatch(k) })
 	mark(v, n.Candidates, func(k engine.Key) any { return aCandidate(k) })
@@ -62,6 +68,9 @@ func (v *view) Load(n engine.Need) error {
 	}
 	return nil
 }
+
+// Ahead does nothing: all is there.
+func (v *view) Ahead(engine.Need) {}
 
 func (v *view) Forget() { clear(v.loaded) }
 

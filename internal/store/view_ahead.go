@@ -1,0 +1,88 @@
+package store
+
+import (
+	"maps"
+
+	"muster/internal/base/object"
+	"muster/internal/sync/engine"
+)
+
+// coming is what is read for a view while it is worked with, in a transaction of
+// its own that sees the same.
+type coming struct {
+	done chan struct{}
+	view *View // nil: it was not read, and is read when it is asked for
+}
+
+// Ahead says what will be asked for first once the view has forgotten what it has
+// now: it is read meanwhile, if there is a connection that nobody uses. It changes
+// nothing but the time that is taken; what goes wrong is told by Load.
+func (v *View) Ahead(need engine.Need) {
+	gen, err := v.t.Generation()
+	if err != nil || v.t.db.Writes() {
+		return
+	}
+	need.Entries, need.Objects = v.unknown(need)
+	c := &coming{done: make(chan struct{})}
+	v.coming = c
+	ctx, store, order, before := v.t.Context(), v.t.store, v.order, v.before
+	go func() {
+		defer close(c.done)
+		ran, err := store.readIfFree(ctx, func(t *Tx) error {
+			if now, err := t.Generation(); err != nil || now != gen {
+				return err
+			}
+			x := &View{t: t, order: order, kept: newKept(), before: before}
+			x.Forget()
+			c.view = x
+			return x.Load(need)
+		})
+		if err != nil || !ran {
+			c.view = nil
+		}
+	}()
+}
+
+// unknown leaves out what the view has kept.
+func (v *View) unknown(need engine.Need) (entries, objects []object.ID) {
+	for _, id := range need.Entries {
+		if _, ok := v.kept.entry(id); !ok {
+			entries = append(entries, id)
+		}
+	}
+	for _, id := range need.Objects {
+		if _, ok := v.kept.object(id); !ok {
+			objects = append(objects, id)
+		}
+	}
+	return entries, objects
+}
+
+// arrive takes over what was read ahead.
+func (v *View) arrive() {
+	c := v.arriving
+	v.arriving = nil
+	if c == nil {
+		return
+	}
+	<-c.done
+	x := c.view
+	if x == nil {
+		return
+	}
+	maps.Copy(v.entries, x.entries)
+	maps.Copy(v.byKey, x.byKey)
+	maps.Copy(v.objects, x.objects)
+	maps.Copy(v.of, x.of)
+	maps.Copy(v.holds, x.holds)
+	maps.Copy(v.approved, x.approved)
+	maps.Copy(v.links, x.links)
+	maps.Copy(v.accounts, x.accounts)
+	maps.Copy(v.matches, x.matches)
+	maps.Copy(v.offered, x.offered)
+	maps.Copy(v.namers, x.namers)
+	maps.Copy(v.referrers, x.referrers)
+	maps.Copy(v.names, x.names)
+	maps.Copy(v.linkHolds, x.linkHolds)
+	maps.Copy(v.remembered, x.remembered)
+}
