@@ -86,7 +86,7 @@ func (t *Tx) assemble(rows map[int64]*layout.Row, links map[int64]object.ID, out
 		}
 		out[k] = e
 	}
-	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+	t.store.entryKeys.PutAll(func(put func(object.ID, int64)) {
 		for k, w := range rows {
 			put(w.ID, k)
 		}
@@ -255,7 +255,7 @@ func (t *Tx) linksOf(keys []int64) (map[int64]object.ID, error) {
 	}
 	ids, err := t.rows.ObjectIDsOf(all)
 	out := make(map[int64]object.ID, len(objs))
-	t.store.objectKeys.putAll(func(put func(object.ID, int64)) { // they will be asked for
+	t.store.objectKeys.PutAll(func(put func(object.ID, int64)) { // they will be asked for
 		for e, o := range objs {
 			if out[e] = ids[o]; !ids[o].IsZero() {
 				put(ids[o], o)
@@ -373,7 +373,7 @@ func (t *Tx) heads(keys []int64, bare bool) (map[int64]*space.Entry, error) {
 		return nil, err
 	}
 	if !bare { // they will be written
-		t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+		t.store.entryKeys.PutAll(func(put func(object.ID, int64)) {
 			for k, w := range rows {
 				put(w.ID, k)
 			}
@@ -493,7 +493,7 @@ func (t *Tx) refs(list []Ref) ([]Ref, error) {
 		r.ID = w.ID
 		out = append(out, r)
 	}
-	t.store.entryKeys.putAll(func(put func(object.ID, int64)) {
+	t.store.entryKeys.PutAll(func(put func(object.ID, int64)) {
 		for i := range out {
 			put(out[i].ID, out[i].key)
 		}

@@ -1,112 +1,13 @@
 package store
 
 import (
-	"encoding/binary"
 	"maps"
 	"slices"
-	"sync"
 
 	"muster/internal/base/object"
 	"muster/internal/store/layout"
 	"muster/internal/store/sorted"
 )
-
-// keyCache remembers the keys of ids that were met, so that work in order does
-// not look up ids at random. Of an id it knows eight bytes: what it says is
-// checked against the row. It takes 16 bytes a place, half or more of which are
-// taken, where a map would take twice that.
-type keyCache struct {
-	mu   sync.RWMutex
-	tags []uint64
-	keys []int64 // 0: the place is free
-	n    int
-}
-
-// keyCacheSize is how many places there are at most: three quarters of them are
-// remembered, and then all is forgotten.
-const keyCacheSize = 4 << 20
-
-// place is where the tag is, or would be. Ids are hashes, so their beginnings are
-// spread evenly.
-func (c *keyCache) place(tag uint64) int {
-	mask := len(c.keys) - 1
-	at := int(tag) & mask
-	for c.keys[at] != 0 && c.tags[at] != tag {
-		at = (at + 1) & mask
-	}
-	return at
-}
-
-func tagOf(id object.ID) uint64 { return binary.LittleEndian.Uint64(id[:]) }
-
-func (c *keyCache) known(id object.ID) int64 {
-	if c.n == 0 {
-		return 0
-	}
-	return c.keys[c.place(tagOf(id))]
-}
-
-func (c *keyCache) get(id object.ID) int64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.known(id)
-}
-
-// take puts the keys that are remembered into out, and returns the places of the
-// other ids.
-func (c *keyCache) take(ids []object.ID, out map[object.ID]int64) (left []int) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for i := range ids {
-		if k := c.known(ids[i]); k != 0 {
-			out[ids[i]] = k
-		} else if !ids[i].IsZero() {
-			left = append(left, i)
-		}
-	}
-	return left
-}
-
-func (c *keyCache) put(id object.ID, key int64) {
-	c.putAll(func(put func(object.ID, int64)) { put(id, key) })
-}
-
-// putAll remembers many at once.
-func (c *keyCache) putAll(each func(put func(object.ID, int64))) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	each(func(id object.ID, key int64) { c.keep(tagOf(id), key) })
-}
-
-func (c *keyCache) keep(tag uint64, key int64) {
-	if 4*c.n >= 3*len(c.keys) {
-		c.grow()
-	}
-	at := c.place(tag)
-	if c.keys[at] == 0 {
-		c.tags[at] = tag
-		c.n++
-	}
-	c.keys[at] = key
-}
-
-// grow makes twice the room, or forgets all.
-func (c *keyCache) grow() {
-	tags, keys := c.tags, c.keys
-	c.forget()
-	size := min(max(64, 2*len(keys)), keyCacheSize)
-	c.tags, c.keys = make([]uint64, size), make([]int64, size)
-	if len(keys) == keyCacheSize {
-		return
-	}
-	for i, k := range keys {
-		if k != 0 {
-			c.keep(tags[i], k)
-		}
-	}
-}
-
-func (c *keyCache) forget() { c.tags, c.keys, c.n = nil, nil, 0 }
 
 // ForgetPlans drops the parts of plans that are remembered for those who go on
 // with the same accounts; a step that ends goes on with none.
@@ -116,23 +17,20 @@ func (s *Store) ForgetPlans() { s.chunks.Forget() }
 // run ends.
 func (s *Store) Forget() {
 	s.chunks.Forget()
-	for _, c := range []*keyCache{&s.entryKeys, &s.objectKeys} {
-		c.mu.Lock()
-		c.forget()
-		c.mu.Unlock()
-	}
+	s.entryKeys.Forget()
+	s.objectKeys.Forget()
 	s.rows.Forget()
 }
 
 // find looks up keys of ids; those that do not exist are left out.
-func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[object.ID]int64, error) {
+func (t *Tx) find(kind sorted.Kind, cache *layout.KeyCache, ids []object.ID) (map[object.ID]int64, error) {
 	none, err := t.sets.Empty(kind)
 	if none || err != nil {
 		return map[object.ID]int64{}, err
 	}
 	out := make(map[object.ID]int64, len(ids))
 	var prefixes [][]byte
-	for _, i := range cache.take(ids, out) {
+	for _, i := range cache.Take(ids, out) {
 		prefixes = append(prefixes, ids[i][:])
 	}
 	err = t.sets.Find(kind, prefixes, func(_ int, rec []byte) {
@@ -143,13 +41,13 @@ func (t *Tx) find(kind sorted.Kind, cache *keyCache, ids []object.ID) (map[objec
 
 // uncached reads the keys from the sets alone.
 func (t *Tx) uncached(kind sorted.Kind, ids []object.ID) (map[object.ID]int64, error) {
-	return t.find(kind, &keyCache{}, ids)
+	return t.find(kind, &layout.KeyCache{}, ids)
 }
 
 // keyed reads what goes by the ids. read takes where they are, and leaves out what
 // is not there: where that was remembered and is not so any more, it is looked up
 // in the sets, and read once more.
-func keyed[T any](t *Tx, kind sorted.Kind, cache *keyCache, ids []object.ID, read func(map[object.ID]int64) (map[object.ID]T, error)) (map[object.ID]T, error) {
+func keyed[T any](t *Tx, kind sorted.Kind, cache *layout.KeyCache, ids []object.ID, read func(map[object.ID]int64) (map[object.ID]T, error)) (map[object.ID]T, error) {
 	keys, err := t.find(kind, cache, ids)
 	if err != nil {
 		return nil, err
@@ -260,7 +158,7 @@ func (t *Tx) headsByKey(keys []int64) (map[int64]*objectRow, error) {
 			}
 			out[x.Key] = w
 		}
-		t.store.objectKeys.putAll(func(put func(object.ID, int64)) {
+		t.store.objectKeys.PutAll(func(put func(object.ID, int64)) {
 			for _, x := range raw {
 				put(out[x.Key].obj.ID, x.Key)
 			}

@@ -52,8 +52,8 @@ type Store struct {
 	rows    *layout.Store
 	imports *staging.Imports
 
-	entryKeys  keyCache
-	objectKeys keyCache
+	entryKeys  layout.KeyCache
+	objectKeys layout.KeyCache
 	chunks     units.Cache
 }
 

@@ -92,7 +92,7 @@ func (w *Writer) entryKey(id object.ID) (int64, error) {
 	if k, ok := w.made[id]; ok {
 		return k, nil
 	}
-	if k := w.t.store.entryKeys.get(id); k != 0 {
+	if k := w.t.store.entryKeys.Get(id); k != 0 {
 		return k, nil
 	}
 	keys, err := w.t.uncached(layout.EntryIDs, []object.ID{id})
@@ -618,7 +618,7 @@ func (w *Writer) Flush() error {
 		return err
 	}
 	for id, k := range w.bornKeys {
-		t.store.objectKeys.put(id, k)
+		t.store.objectKeys.Put(id, k)
 	}
 	for _, b := range []*db.Batch{w.births, w.accounts, w.todos, w.dead, w.doneTodo} {
 		b.Reset()

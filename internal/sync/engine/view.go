@@ -11,12 +11,7 @@ import (
 // answer from what was loaded, and asking for anything else is an engine fault.
 // Answers belong to the view; nobody changes them.
 type View interface {
-	Load(need Need) error
-	// Ahead says what will be loaded first once the view has forgotten what it has
-	// now, so that it can be read meanwhile.
-	Ahead(need Need)
-	// Forget drops what was loaded, so that memory stays bounded.
-	Forget()
+	Loader
 
 	Entry(id object.ID) *space.Entry              // nil: there is none
 	Object(id object.ID) *metaverse.Object        // nil: there is none
@@ -33,6 +28,16 @@ type View interface {
 	Remembered(obj object.ID) bool                // some entry was cut from the object and may not join until it changes (space.Entry.Cut)
 	Owner(n Name) (object.ID, bool)               // to whom the unique name was given
 	Bearers(n Name) []object.ID                   // present entries that bear the name where rules.Attribute.Also says, sorted
+}
+
+// Loader reads what is going to be asked for, part by part, so that memory stays
+// bounded.
+type Loader interface {
+	Load(need Need) error
+	// Ahead says what will be loaded first once this is forgotten, so that it can
+	// be read meanwhile.
+	Ahead(need Need)
+	Forget()
 }
 
 // Need is what is going to be read. Nil parts need nothing.
