@@ -317,12 +317,13 @@ func (m *Import) put(rec *object.Record) error {
 	}
 	ti.rows++
 	m.stats.Shown++
-	if refs && at != 0 && len(m.moved.names) > 0 {
-		if err := m.listen(ti, rec, at); err != nil {
+	moved := refs && !m.opts.Full // in changes, the same names may mean others now
+	if refs && m.opts.Full {
+		if moved, err = m.saysLeft(ti, rec); err != nil {
 			return err
 		}
 	}
-	if at != 0 && *m.cells.hash(at) == hash && (m.opts.Full || !refs) { // in changes, the same names may mean others now
+	if at != 0 && *m.cells.hash(at) == hash && !moved {
 		*m.cells.state(at) |= cellSeen
 		return nil
 	}

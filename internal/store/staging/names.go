@@ -19,9 +19,7 @@ import (
 // whoever has the name as far as was told, and are looked at again at the end
 // where that can have changed. A system whose references do not follow a rename
 // tells them as before; in a full import they then lead to the name's new
-// holder, or to a placeholder. Not told apart is one case: an attribute of
-// several values that names the same entry twice, by an earlier name and by its
-// present one.
+// holder, or to a placeholder.
 
 // names is what moved within an import.
 type names struct {
@@ -30,17 +28,10 @@ type names struct {
 	left    map[uint32]bool     // entries whose name is no longer theirs, or that had none
 	taken   map[uint32]string   // placeholders whose name turned out to be somebody's who was known
 
-	// Of a full import: what was left in imports of changes before it.
-	since  []LeftName
-	called map[int64]string   // what those who left are called when the import begins, folded
-	names  map[string]bool    // all of these names, folded
-	says   map[int64][]saying // who is told by one of them still
-}
-
-// saying is that an attribute names somebody so.
-type saying struct {
-	attr uint32
-	name string
+	// Of a full import: names, folded, that somebody left in imports of changes
+	// since the last full one. Whoever is still told to refer by them is looked
+	// at as if he had changed.
+	since map[string]bool
 }
 
 // aim is a reference that was told, and whom it leads to so far.
@@ -52,7 +43,7 @@ type aim struct {
 }
 
 func newNames() names {
-	return names{renamed: map[uint32][16]byte{}, left: map[uint32]bool{}, taken: map[uint32]string{}, names: map[string]bool{}, called: map[int64]string{}, says: map[int64][]saying{}}
+	return names{renamed: map[uint32][16]byte{}, left: map[uint32]bool{}, taken: map[uint32]string{}, since: map[string]bool{}}
 }
 
 // aimed remembers a reference by DN whose target can lose the name yet. Those
@@ -221,38 +212,16 @@ func (m *Import) fromGone(t *layout.Tx, gone []LeftName, moves map[int64][]move)
 	return nil
 }
 
-// fromLeft finds what is told by a name as before, though its holder has left
-// that name in this import or in one of changes since the last full one.
+// fromLeft finds what is told by a name as before, though its holder left that
+// name in this import.
 func (m *Import) fromLeft(t *layout.Tx, moves map[int64][]move) error {
-	now, since := map[int64]string{}, map[int64]map[string]string{}
-	var keys []int64
-	for _, x := range m.stats.Left {
-		now[x.Key] = x.Name
-		keys = append(keys, x.Key)
-	}
-	for _, x := range m.moved.since {
-		if since[x.Key] == nil {
-			since[x.Key] = map[string]string{}
-		}
-		since[x.Key][object.Fold(x.Name)] = x.Name
-		keys = append(keys, x.Key)
-	}
-	slices.Sort(keys)
 	byDN := m.attrsByDN()
-	for _, key := range slices.Compact(keys) {
-		err := m.referrers(t, key, moves, func(e layout.Edge) string {
+	for _, x := range m.stats.Left {
+		err := m.referrers(t, x.Key, moves, func(e layout.Edge) string {
 			if st := *m.cells.state(layout.PlaceOf(e.From)); !byDN[e.Attr] || st&(cellSeen|cellNew) != cellSeen {
 				return ""
 			}
-			if slices.Contains(m.moved.says[e.From], saying{e.Attr, m.moved.called[key]}) {
-				return now[key]
-			}
-			for _, said := range m.moved.says[e.From] {
-				if name := since[key][said.name]; said.attr == e.Attr && name != "" {
-					return name
-				}
-			}
-			return now[key]
+			return x.Name
 		})
 		if err != nil {
 			return err
@@ -271,62 +240,39 @@ func (m *Import) attrsByDN() map[uint32]bool {
 	return out
 }
 
-// listen remembers who is told, as before or not, by a name that somebody left.
-func (m *Import) listen(ti *typeInfo, rec *object.Record, at uint32) error {
+// saysLeft reports that the record refers to somebody by a name that was left
+// since the last full import.
+func (m *Import) saysLeft(ti *typeInfo, rec *object.Record) (bool, error) {
+	if len(m.moved.since) == 0 {
+		return false, nil
+	}
 	for i := range rec.Attrs {
 		ai, err := m.attr(ti, i, rec.Attrs[i].Name)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if !ai.byDN {
-			continue
-		}
-		for _, v := range rec.Attrs[i].Values {
-			if name := object.Fold(v.Text()); m.moved.names[name] {
-				key := layout.KeyAt(m.conn.Sym, at)
-				m.moved.says[key] = append(m.moved.says[key], saying{ai.sym, strings.Clone(name)})
-			}
+		left := func(v object.Value) bool { return m.moved.since[object.Fold(v.Text())] }
+		if ai.byDN && slices.ContainsFunc(rec.Attrs[i].Values, left) {
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
-// leftSince reads who left which name since the last full import.
+// leftSince reads which names somebody left since the last full import.
 func (m *Import) leftSince(t *layout.Tx) error {
 	var full int64
 	if _, err := t.DB.One([]any{&full}, "SELECT coalesce(max(no), 0) FROM import WHERE conn = ? AND state = ? AND no <= ? AND is_full = 1", int64(m.conn.Sym), importReady, m.conn.Released); err != nil {
 		return err
 	}
-	var keys []int64
 	var body []byte
-	err := t.DB.Each([]any{&body}, func() error {
+	return t.DB.Each([]any{&body}, func() error {
 		st, err := decodeStats(body)
-		m.moved.since = append(m.moved.since, st.Left...)
 		for _, x := range st.Left {
-			m.moved.names[object.Fold(x.Name)] = true
-			keys = append(keys, x.Key)
+			m.moved.since[object.Fold(x.Name)] = true
 		}
 		return err
 	}, "SELECT stats FROM import WHERE conn = ? AND state = ? AND no > ? AND no <= ? ORDER BY no", int64(m.conn.Sym), importReady, full, m.conn.Released)
-	if err != nil {
-		return err
-	}
-	rows, err := t.RowsOf(keys)
-	if err != nil {
-		return err
-	}
-	for key, w := range rows {
-		if w.Flags&layout.RowNamed == 0 {
-			continue
-		}
-		name, err := nameOf(t, w)
-		if err != nil {
-			return err
-		}
-		m.moved.called[key] = object.Fold(name)
-		m.moved.names[object.Fold(name)] = true
-	}
-	return nil
 }
 
 func (m *Import) keysOf(places iter.Seq[uint32]) []int64 {
