@@ -205,7 +205,7 @@ func (m *Import) fetchNames(t *layout.Tx, dns []string) error {
 func (m *Import) take(d *Delta) error {
 	if d.Op == PutWhole {
 		id := space.EntryID(m.name, d.Record.Anchor)
-		if at := m.ids.find((*[16]byte)(&id)); at != 0 {
+		if at := m.ids.find((*[16]byte)(&id)); at != 0 && !m.opts.Once {
 			*m.cells.state(at) &^= cellSeen // changes may tell of an object several times
 		}
 		return m.put(&d.Record)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,6 +44,12 @@ type Options struct {
 	// makes no other difference; for tests.
 	Staged bool
 
+	// Once says that each object is told once and whole, as in a full import,
+	// though it is not the whole system that is told.
+	Once bool
+	// Twice is told once of each anchor that came several times: none of its
+	// tellings is taken.
+	Twice func(anchor string)
 	// Unknown is told of changes of objects that are not known, by anchor or DN:
 	// what they have besides cannot be guessed, so they are not taken.
 	Unknown func(object string)
@@ -112,15 +117,6 @@ type attrInfo struct {
 	folded  bool
 	tracked bool
 	present int64
-}
-
-// DuplicateError says that an import showed the same anchor twice. It is told
-// once for each anchor.
-type DuplicateError struct{ Anchor string }
-
-// Error says which anchor came twice.
-func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("the anchor %q came several times in one import; none of these objects was taken, and what was known before stays: make the anchor attribute unique at the source", e.Anchor)
 }
 
 // ErrImporting says that the connector is being imported already.
@@ -302,8 +298,8 @@ func (m *Import) put(rec *object.Record) error {
 		}
 	}
 	if at != 0 && (*m.cells.state(at)&cellSeen != 0 || m.known.isSame(at)) {
-		if m.refute(at) {
-			return &DuplicateError{Anchor: rec.Anchor}
+		if m.refute(at) && m.opts.Twice != nil {
+			m.opts.Twice(rec.Anchor)
 		}
 		return nil
 	}

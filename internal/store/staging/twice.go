@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"errors"
 	"iter"
 
 	"muster/internal/store/db"
@@ -12,18 +13,19 @@ import (
 // taken (ERR-18). The first is written by the time the second comes: it is marked
 // in memory and taken back at the end.
 
-// Twice takes it that the system told the anchor once more. It reports whether
-// that is news.
-func (m *Import) Twice(anchor string) bool {
-	if m.ready() != nil {
-		return false
+// Twice takes it that the system told the anchor once more, as whoever reads it
+// found out. It reports whether that is news.
+func (m *Import) Twice(anchor string) (news bool, err error) {
+	if err := errors.Join(m.ready(), m.Drain()); err != nil {
+		return false, err
 	}
 	id := space.EntryID(m.name, anchor)
 	at := m.ids.find((*[16]byte)(&id))
-	return at == 0 || *m.cells.state(at)&cellSeen == 0 && !m.known.isSame(at) || m.refute(at)
+	return at == 0 || *m.cells.state(at)&cellSeen == 0 && !m.known.isSame(at) || m.refute(at), nil
 }
 
-func (m *Import) refute(at uint32) (first bool) {
+// refute takes nothing of what was told of the entry.
+func (m *Import) refute(at uint32) (news bool) {
 	st := m.cells.state(at)
 	if *st&cellTwice != 0 {
 		return false
@@ -102,6 +104,7 @@ func (m *Import) emptied(t *layout.Tx, keys []int64) error {
 		}
 		if ti := m.types[t.Name(was.Typ)]; ti != nil {
 			ti.rows--
+			ti.added--
 		}
 		m.stats.Added--
 		raw[i].Body = is.Append(nil)

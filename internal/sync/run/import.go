@@ -26,6 +26,8 @@ type importing struct {
 	told int64
 	bad  int64
 
+	twice repeated // what was told several times
+
 	from  watermark // where the last import left off
 	lacks bool      // changes came of objects that are not known
 }
@@ -162,7 +164,7 @@ func (im *importing) read(ctx context.Context) (connector.Mark, error) {
 	if err := im.begin(ctx); err != nil {
 		return "", err
 	}
-	mark, err := im.readAll(ctx)
+	mark, err := im.readAll(ctx, nil)
 	if err == nil && ok && mark == "" && im.rep.Message == "" {
 		im.warn("warning-no-watermark: the system did not say where changes begin, so the next import is a full one too: turn its change log on")
 	}
@@ -218,7 +220,8 @@ func mods(ms []connector.Mod) []staging.Mod {
 
 func (im *importing) begin(ctx context.Context) error {
 	var err error
-	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, staging.Options{Full: im.full, Schema: im.desc.Schema, At: im.r.now(), Unknown: im.unknown})
+	im.imp, err = im.r.store.BeginImport(ctx, im.x.Name, staging.Options{Full: im.full, Once: len(im.rep.In) > 0, Schema: im.desc.Schema, At: im.r.now(),
+		Twice: im.twice.again, Unknown: im.unknown})
 	return err
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"muster/internal/base/object"
 	"muster/internal/store/staging"
@@ -18,14 +19,12 @@ const (
 // taker hands records to an import in a goroutine of its own.
 type taker struct {
 	imp    *staging.Import
+	twice  *repeated
 	part   part
 	parts  chan part
 	free   chan part
 	failed chan error // at most one
 	done   chan struct{}
-
-	duplicates []*connector.Refusal // the first of them; read them when done
-	twice      int64                // all of them
 }
 
 // part is some of what a system tells, in order.
@@ -34,8 +33,8 @@ type part struct {
 	twice   []*connector.Refusal // of anchors that it told before
 }
 
-func newTaker(imp *staging.Import) *taker {
-	t := &taker{imp: imp, part: newPart(), parts: make(chan part, recordsAhead),
+func newTaker(imp *staging.Import, twice *repeated) *taker {
+	t := &taker{imp: imp, twice: twice, part: newPart(), parts: make(chan part, recordsAhead),
 		free: make(chan part, recordsAhead+2), failed: make(chan error, 1), done: make(chan struct{})}
 	go t.work()
 	return t
@@ -49,19 +48,22 @@ func (t *taker) work() {
 			if broken {
 				break // it is told at the next part
 			}
-			err := t.imp.Put(p.records[i])
-			var dup *staging.DuplicateError
-			switch {
-			case errors.As(err, &dup):
-				t.duplicate(&connector.Refusal{Object: dup.Anchor, Code: connector.DuplicateObject, Err: err})
-			case err != nil:
+			if err := t.imp.Put(p.records[i]); err != nil {
 				broken = true
 				t.failed <- err
 			}
 		}
 		for _, ref := range p.twice {
-			if t.imp.Twice(ref.Object) {
-				t.duplicate(ref)
+			if broken {
+				break
+			}
+			news, err := t.imp.Twice(ref.Object)
+			if err != nil {
+				broken = true
+				t.failed <- err
+			}
+			if news {
+				t.twice.add(ref)
 			}
 		}
 		clear(p.records)
@@ -70,13 +72,6 @@ func (t *taker) work() {
 }
 
 func newPart() part { return part{records: make([]object.Record, 0, recordsAtOnce)} }
-
-func (t *taker) duplicate(ref *connector.Refusal) {
-	t.twice++
-	if len(t.duplicates) < MaxErrors {
-		t.duplicates = append(t.duplicates, ref)
-	}
-}
 
 // put hands a record on.
 func (t *taker) put(rec object.Record) error {
@@ -133,25 +128,60 @@ func (im *importing) same(g *connector.Glimpse) bool {
 	return true
 }
 
-// readAll imports everything.
-func (im *importing) readAll(ctx context.Context) (connector.Mark, error) {
-	t := newTaker(im.imp)
+// readAll imports everything, or everything in the step's containers. What told
+// is, if it is not nil, hears of each object.
+func (im *importing) readAll(ctx context.Context, told func(anchor string)) (connector.Mark, error) {
+	t := newTaker(im.imp, &im.twice)
 	scope := im.scope(t.again)
-	scope.Same = im.same
+	scope.Containers = im.rep.In
+	if im.full {
+		scope.Same = im.same
+	}
 	mark, err := guarded(im.x, func() (connector.Mark, error) {
 		return im.conn.Import(ctx, scope, func(rec object.Record) error {
 			im.progress()
+			if told != nil {
+				told(rec.Anchor)
+			}
 			return t.put(rec)
 		})
 	})
 	if e := t.end(); err == nil {
 		err = e
 	}
-	for _, ref := range t.duplicates {
+	if err == nil {
+		err = im.imp.Drain()
+	}
+	im.refuseTwice()
+	return mark, err
+}
+
+// repeated are refusals of anchors that came several times. They belong to who
+// hands records to the import, until all is told.
+type repeated struct {
+	first []*connector.Refusal
+	n     int64 // all of them
+}
+
+func (r *repeated) add(ref *connector.Refusal) {
+	if r.n++; len(r.first) < MaxErrors {
+		r.first = append(r.first, ref)
+	}
+}
+
+// again is told by the import of an anchor that came several times.
+func (r *repeated) again(anchor string) {
+	r.add(&connector.Refusal{Object: anchor, Code: connector.DuplicateObject,
+		Err: fmt.Errorf("the anchor %q came several times in one import; none of these objects was taken, and what was known before stays: make the anchor attribute unique at the source", anchor)})
+}
+
+// refuseTwice refuses what came several times (ERR-18).
+func (im *importing) refuseTwice() {
+	for _, ref := range im.twice.first {
 		im.refuse(ref)
 	}
-	rest := t.twice - int64(len(t.duplicates))
+	rest := im.twice.n - int64(len(im.twice.first))
 	im.refused(rest)
 	im.rep.count("errors", rest)
-	return mark, err
+	im.twice = repeated{}
 }

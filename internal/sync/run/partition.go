@@ -143,17 +143,7 @@ func (im *importing) readPart(ctx context.Context) (connector.Mark, error) {
 		return "", err
 	}
 	told := map[string]bool{}
-	scope := im.scope(nil)
-	scope.Containers = im.rep.In
-	tell := func(rec object.Record) error {
-		if told[rec.Anchor] {
-			return &problem.Problem{Code: connector.DuplicateObject, Object: rec.Anchor, Message: "was told several times", Fix: "make the anchor unique in " + im.x.Name}
-		}
-		told[rec.Anchor] = true
-		im.progress()
-		return im.imp.Change(staging.Delta{Op: staging.PutWhole, Record: rec})
-	}
-	_, err = guarded(im.x, func() (connector.Mark, error) { return im.conn.Import(ctx, scope, tell) })
+	_, err = im.readAll(ctx, func(anchor string) { told[anchor] = true })
 	if err == nil && im.bad == 0 {
 		err = im.leftOut(ctx, told)
 	}
