@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"muster/internal/base/object"
 	"muster/internal/base/problem"
@@ -45,12 +46,18 @@ func (r *Runner) Ask(ctx context.Context, no int64, p Page) (*Asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.accounts)) {
-		if err := a.ask(ctx, name); err != nil {
-			return nil, err
-		}
+	names := slices.Sorted(maps.Keys(a.accounts))
+	unasked := make([][]string, len(names)+1)
+	unasked[0] = a.moved
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { unasked[i+1] = a.ask(ctx, name) })
 	}
-	return &Asked{Units: a.infos, Unasked: a.unasked}, nil
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return &Asked{Units: a.infos, Unasked: slices.Concat(unasked...)}, nil
 }
 
 // asking is one showing of a plan.
@@ -58,7 +65,7 @@ type asking struct {
 	*shownUnits
 	r        *Runner
 	accounts map[string][]account // by connector: what the page would have sent
-	unasked  []string
+	moved    []string             // says of how many nobody is asked, as they are no longer as they were
 }
 
 // account is an account as accepting a unit of the page would leave it.
@@ -95,7 +102,7 @@ func (a *asking) form(t *store.Tx) error {
 		}
 	}
 	if moved > 0 {
-		a.unasked = append(a.unasked, fmt.Sprintf("%d of these objects moved since the plan was decided, and nobody was asked about them; decide again with: muster plan", moved))
+		a.moved = append(a.moved, fmt.Sprintf("%d of these objects moved since the plan was decided, and nobody was asked about them; decide again with: muster plan", moved))
 	}
 	return nil
 }
@@ -118,59 +125,27 @@ func outdated(v *store.View, u *engine.Unit) bool {
 	})
 }
 
-// ask asks one system. Only who ends the showing ends it.
-func (a *asking) ask(ctx context.Context, name string) error {
+// ask asks one system, and returns what it was not asked.
+func (a *asking) ask(ctx context.Context, name string) []string {
 	x, wrong := a.r.cfg.Connector(name)
 	if wrong != nil {
-		a.unasked = append(a.unasked, name+" could not be asked: "+wrong.Error())
-		return nil
+		return []string{name + " could not be asked: " + wrong.Error()}
 	}
-	within, cancel := context.WithTimeout(ctx, a.r.opt.Ask)
+	ctx, cancel := context.WithTimeout(ctx, a.r.opt.Ask)
 	defer cancel()
-	_, err := guarded(x, func() (none struct{}, err error) { return none, a.askSystem(within, x) })
+	q := &questions{asking: a, names: askMost, rights: askMost}
+	_, err := guarded(x, func() (none struct{}, err error) { return none, q.ask(ctx, x) })
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case within.Err() != nil:
-		a.unasked = append(a.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, a.r.opt.Ask))
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		q.unasked = append(q.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, a.r.opt.Ask))
 	case err != nil:
-		a.unasked = append(a.unasked, name+" could not be asked: "+err.Error())
+		q.unasked = append(q.unasked, name+" could not be asked: "+err.Error())
 	}
-	return nil
+	return q.unasked
 }
 
-func (a *asking) askSystem(ctx context.Context, x *Connected) error {
-	s, err := a.r.reach(ctx, x)
-	if err != nil {
-		return err
-	}
-	defer s.conn.Close() // nothing was changed
-	list := a.accounts[x.Name]
-	entries := make([]*space.Entry, len(list))
-	for i := range list {
-		entries[i] = list[i].entry
-	}
-	named, err := s.meet(ctx, entries)
-	if err != nil {
-		return err
-	}
-	s.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return s.sys.Called(named[obj], byDN) }
-	q := &questions{asking: a, s: s, names: askMost, rights: askMost}
-	for _, acct := range list {
-		for _, stage := range sending.All {
-			c, _ := s.sys.Call(stage, acct.entry)
-			if c == nil {
-				continue
-			}
-			if err := q.about(ctx, acct, c); err != nil {
-				return errors.Join(err, q.settle(ctx))
-			}
-		}
-	}
-	return q.settle(ctx)
-}
-
-// object puts an objection beside the lines of a unit that it is about.
+// object puts an objection beside the lines of a unit that it is about: those of
+// one system, as others are asked at the same time.
 func (a *asking) object(unit int, c *sending.Call, o connector.Objection) {
 	lines := a.infos[unit].Changes
 	about := func(match func(*engine.Change) bool) (some bool) {
@@ -199,10 +174,43 @@ func (a *asking) object(unit int, c *sending.Call, o connector.Objection) {
 // questions are what one system is asked.
 type questions struct {
 	*asking
-	s      *reached
-	names  int // that may still be looked for, and values
-	rights int // changes of which it may still be asked whether they are permitted
-	taken  []taken
+	s       *reached
+	names   int // that may still be looked for, and values
+	rights  int // changes of which it may still be asked whether they are permitted
+	taken   []taken
+	unasked []string
+}
+
+// ask asks the system about all that would be sent to it.
+func (q *questions) ask(ctx context.Context, x *Connected) error {
+	s, err := q.r.reach(ctx, x)
+	if err != nil {
+		return err
+	}
+	defer s.conn.Close() // nothing was changed
+	list := q.accounts[x.Name]
+	entries := make([]*space.Entry, len(list))
+	for i := range list {
+		entries[i] = list[i].entry
+	}
+	named, err := s.meet(ctx, entries)
+	if err != nil {
+		return err
+	}
+	s.sys.Named = func(obj object.ID, byDN bool) (string, bool) { return s.sys.Called(named[obj], byDN) }
+	q.s = s
+	for _, acct := range list {
+		for _, stage := range sending.All {
+			c, _ := s.sys.Call(stage, acct.entry)
+			if c == nil {
+				continue
+			}
+			if err := q.about(ctx, acct, c); err != nil {
+				return errors.Join(err, q.settle(ctx))
+			}
+		}
+	}
+	return q.settle(ctx)
 }
 
 // taken is a name, or a value that two objects cannot have, which is another
