@@ -117,7 +117,7 @@ var (
 		"store":         {5600, "views, and what plans write, are to become rooms of their own over store/layout"},
 		"store/staging": {3000, "an import: what was told, by whom, and what differs"},
 		"sync/engine":   {6700, "the passes read one plan's state; counted with its tests' world"},
-		"sync/oracle":   {4300, "the reference engine and the random histories, which read its unexported parts"},
+		"sync/oracle":   {4330, "the reference engine and the random histories, which read its unexported parts"},
 		"sync/run":      {8700, "steps, decisions and looking are to become rooms of their own"},
 	}
 	interfaceWaivers = map[string]waiver{

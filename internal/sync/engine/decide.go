@@ -92,6 +92,7 @@ type Tally struct {
 	Again     []object.ID // objects that a change of these may reach, not yet in the plan
 	counted   []counted
 	protected []protected
+	unwanted  []counted // accounts that would join an object which wants none as things are held
 }
 
 // Counts adds how many changes of each kind guards counted in the batch: those
@@ -124,6 +125,7 @@ func (d *Decider) Batch(v View, ids []object.ID) (*Tally, error) {
 		h := w.hubs[id]
 		if vd.Unit != nil && len(vd.Faults) == 0 {
 			w.count(t, h, vd.Unit)
+			t.unwanted = append(t.unwanted, w.unwanted(h, vd.Unit)...)
 		}
 		if w.reaches(h, vd) {
 			reach = append(reach, id)

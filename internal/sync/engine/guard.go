@@ -201,6 +201,20 @@ func (w *worker) countDisable(h *hub, u *Unit, a *account, approved map[Hash]boo
 	return counted{object: h.id, count: Count{Connector: a.rule.Connector, Type: a.rule.To, Kind: rules.Disables}}, ts, !all
 }
 
+// unwanted finds accounts that join the object as the free decision wants, where
+// holds leave it wanting none: they stay whose they are (LINK-23). Who founds
+// objects is not only an account.
+func (w *worker) unwanted(h *hub, u *Unit) (out []counted) {
+	for i := range u.Changes {
+		c := &u.Changes[i]
+		k := [2]string{u.Type, c.Connector}
+		if c.Op == Link && w.set.governed[k] && !w.set.founding[k] && !w.existsFor(h, c.Connector, held) && w.v.Entry(c.Target).Link != h.id {
+			out = append(out, w.toHold(h, counted{object: h.id}, Target{Object: h.id, Kind: EntryLink, Connector: c.Connector, Name: c.Name}))
+		}
+	}
+	return out
+}
+
 // protectedBy names the protected population that the object belongs to, by
 // accepted or by proposed values (GUARD-14).
 func (w *worker) protectedBy(h *hub) string {
@@ -229,6 +243,15 @@ func (w *worker) protectedBy(h *hub) string {
 // decision, which must then be decided again. Each round judges the whole plan
 // and writes all its holds at once; holds only grow, so this ends.
 func (d *Decider) Judge(tallies []*Tally) (tripped []Tripped, again bool) {
+	for _, t := range tallies {
+		for _, c := range t.unwanted {
+			again = d.write(c, Hold{Why: withinPlan}) || again
+		}
+	}
+	if again { // what follows from them is not there to be judged
+		d.reset()
+		return nil, true
+	}
 	proposed := map[Count]int{}
 	var all []counted
 	for _, t := range tallies {
@@ -323,6 +346,10 @@ func (d *Decider) write(c counted, as Hold) (wrote bool) {
 	return wrote
 }
 
+// withinPlan is Hold.Why of holds that only this plan heeds: the next finds by
+// itself whether it needs them.
+const withinPlan = ""
+
 // NewHolds returns the holds that guards wrote, in the order of objects.
 func (d *Decider) NewHolds() []*Hold {
 	ids := make([]object.ID, 0, len(d.holds))
@@ -332,7 +359,11 @@ func (d *Decider) NewHolds() []*Hold {
 	slices.SortFunc(ids, object.ID.Compare)
 	var out []*Hold
 	for _, id := range ids {
-		out = append(out, d.holds[id]...)
+		for _, h := range d.holds[id] {
+			if h.Why != withinPlan {
+				out = append(out, h)
+			}
+		}
 	}
 	return out
 }

@@ -42,16 +42,19 @@ func Decide(w *World, r *Rules) *Plan {
 	var fresh []*Hold
 	for {
 		p := decideOnce(w, r, holds)
-		more := p.d.guard(p)
+		more := p.d.unwanted(p)
+		if len(more) == 0 {
+			more = p.d.guard(p)
+			fresh = append(fresh, more...)
+		}
+		for _, h := range more {
+			holds[h.Target] = h
+		}
 		if len(more) == 0 {
 			p.NewHolds = fresh
 			p.features()
 			return p
 		}
-		for _, h := range more {
-			holds[h.Target] = h
-		}
-		fresh = append(fresh, more...)
 	}
 }
 

@@ -42,6 +42,20 @@ func (d *decision) guard(p *Plan) (holds []*Hold) {
 	return holds
 }
 
+// unwanted are holds, for this plan alone, on the links of accounts that join an
+// object as is wanted free of holds, where holds leave it wanting none.
+func (d *decision) unwanted(p *Plan) (holds []*Hold) {
+	for o, cs := range p.Units {
+		for _, c := range cs {
+			t := Target{Object: o, Kind: EntryLink, Connector: c.Connector, Name: c.Name}
+			if typ := d.live[o]; c.Op == Link && d.r.provisions(typ, c.Connector) && !d.r.founds(c.Connector, typ) && !d.being(o, held).exists[c.Connector] && d.holds[t] == nil {
+				holds = append(holds, &Hold{Target: t, Refused: space.Present})
+			}
+		}
+	}
+	return holds
+}
+
 // trips reports that the guard's number and percentage are both passed; of
 // nothing, every percentage is.
 func (d *decision) trips(by Guarded, all []counted) bool {
