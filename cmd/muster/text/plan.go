@@ -140,7 +140,8 @@ func (p *Printer) Unit(u *run.UnitInfo) {
 // Unasked says what systems were not asked about a plan that is shown, and why.
 func (p *Printer) Unasked(list []string) {
 	for _, s := range list {
-		p.Line("%s", p.Waits(term.Clean(s)))
+		line, _, _ := strings.Cut(s, "\n") // a report is for its makers
+		p.Line("%s", p.Waits(term.Clean(line)))
 	}
 }
 

@@ -96,3 +96,19 @@ func TestListsSayHowToGoOn(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestObjectionsStandBesideTheChange writes what systems say, and the line of a
+// fault without its report.
+func TestObjectionsStandBesideTheChange(t *testing.T) {
+	t.Parallel()
+	c := does(engine.AddAccount, "dir", "person", "")
+	c.Objections = []string{"sn is required", "no\x1b[31m"}
+	got := printed(func(p *Printer) {
+		p.Units([]run.UnitInfo{{Object: run.ObjectName{Type: "person", Founder: "hr/1"}, Changes: []run.ChangeInfo{c}}})
+		p.Unasked([]string{"db could not be asked: a fault\ngoroutine 1"})
+	})
+	want := "person hr/1\n  dir: add person   [sn is required; no\\x1b[31m]\ndb could not be asked: a fault\n"
+	if got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}

@@ -22,8 +22,10 @@ import (
 // Asked is a page of the units of a plan, with what the connected systems object
 // to (OUT-19).
 type Asked struct {
-	Units   []UnitInfo `json:"units"`
-	Unasked []string   `json:"unasked,omitempty"` // what was not asked, and why, in words
+	Units []UnitInfo `json:"units"`
+	// Unasked says in a line each what was not asked, and why. Below the line of a
+	// fault in Muster itself stands its report.
+	Unasked []string `json:"unasked,omitempty"`
 }
 
 // askMost is how many names and values are looked for in one system, and of how
@@ -135,7 +137,10 @@ func (a *asking) ask(ctx context.Context, name string) []string {
 	defer cancel()
 	q := &questions{asking: a, names: askMost, rights: askMost}
 	_, err := guarded(x, func() (none struct{}, err error) { return none, q.ask(ctx, x) })
+	var fault *faultError
 	switch {
+	case errors.As(err, &fault):
+		q.unasked = append(q.unasked, name+" could not be asked: "+fault.Message+" (send us its report, which --json shows)\n"+fault.report)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		q.unasked = append(q.unasked, fmt.Sprintf("%s was asked for %s; what it would have said after that is not shown", name, a.r.opt.Ask))
 	case err != nil:
@@ -232,7 +237,7 @@ func (q *questions) about(ctx context.Context, acct account, c *sending.Call) er
 		}
 	}
 	note(q.s.desc.Objections(change))
-	if p, ok := q.s.conn.(connector.Prober); ok && q.may(&q.rights, "of only the first %d changes %s was asked whether they are permitted") {
+	if p, ok := q.s.conn.(connector.Prober); ok && q.may(&q.rights, "only of the first %d changes it was asked whether %s permits them") {
 		list, err := p.Probe(ctx, change)
 		if err != nil {
 			return err
