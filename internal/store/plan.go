@@ -101,7 +101,7 @@ func (w *PlanWriter) No() int64 { return w.plan.No }
 
 // Add adds a unit and returns where it is.
 func (w *PlanWriter) Add(u *engine.Unit) (chunk int64, place int, err error) {
-	return w.AddEncoded(units.Encode(u))
+	return w.AddEncoded(units.Encode([]*engine.Unit{u})[0])
 }
 
 // AddEncoded adds a unit that was encoded before.

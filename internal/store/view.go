@@ -103,9 +103,9 @@ func (v *View) loadHomes(need *engine.Need) error {
 }
 
 // LoadHeads loads entries that are going to be linked and no more: no values
-// of them are read.
-func (v *View) LoadHeads(linked []object.ID) error {
-	ids := fresh(linked, v.entries)
+// of them are read. Those that are free are linked to nobody.
+func (v *View) LoadHeads(free, linked []object.ID) error {
+	ids := fresh(slices.Concat(free, linked), v.entries)
 	if len(ids) == 0 {
 		return nil
 	}
@@ -122,7 +122,13 @@ func (v *View) LoadHeads(linked []object.ID) error {
 	if err != nil {
 		return err
 	}
-	links, err := v.t.linksOf(list)
+	var bound []int64
+	for _, id := range linked {
+		if k, there := keys[id]; there {
+			bound = append(bound, k)
+		}
+	}
+	links, err := v.t.linksOf(bound)
 	if err != nil {
 		return err
 	}

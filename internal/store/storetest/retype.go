@@ -77,7 +77,7 @@ func testRetypeUnlinked(t *testing.T, fresh func(testing.TB) string) {
 	people(t, s, func(tx *store.Tx) error {
 		v := tx.View([]string{"hr"})
 		id := space.EntryID("hr", "1")
-		check(t, v.LoadHeads([]object.ID{id}))
+		check(t, v.LoadHeads(nil, []object.ID{id}))
 		w := tx.Writer(1)
 		return errors.Join(w.Birth(o), w.Link(engine.LinkEffect{Entry: id, To: o.ID}, v.Entry(id)), w.Flush())
 	})

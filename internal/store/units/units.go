@@ -37,12 +37,21 @@ type encoder struct{ whole, hashed []byte }
 
 var encoders = sync.Pool{New: func() any { return &encoder{} }}
 
-// Encode encodes a unit. It may be called by many at the same time.
-func Encode(u *engine.Unit) Encoded {
+// Encode encodes units. It may be called by many at the same time.
+func Encode(list []*engine.Unit) []Encoded {
 	s := encoders.Get().(*encoder) //nolint:forcetypeassert,errcheck // nothing else is put there
 	defer encoders.Put(s)
-	s.whole, s.hashed = u.AppendWith(s.whole[:0], s.hashed[:0])
-	return Encoded{Hash: engine.HashOf(s.hashed), body: bytes.Clone(s.whole)}
+	out, ends := make([]Encoded, len(list)), make([]int, len(list))
+	s.whole = s.whole[:0]
+	for i, u := range list {
+		s.whole, s.hashed = u.AppendWith(s.whole, s.hashed[:0])
+		out[i].Hash, ends[i] = engine.HashOf(s.hashed), len(s.whole)
+	}
+	all, from := bytes.Clone(s.whole), 0
+	for i, end := range ends {
+		out[i].body, from = all[from:end:end], end
+	}
+	return out
 }
 
 // Packer puts units into a chunk.

@@ -37,6 +37,7 @@ type Effect struct {
 // that it has from then on (space.Entry.Explicit and Cut).
 type LinkEffect struct {
 	Entry, To object.ID
+	From      object.ID // of one that comes: whom it leaves, zero if it was linked to nobody
 	Explicit  bool
 	Cut       object.ID
 }
@@ -284,7 +285,11 @@ func (a *applier) link(c *Change) {
 	word := slices.ContainsFunc(a.v.Holds(a.u.Object), func(h *Hold) bool {
 		return h.binds(a.s.At) && h.Target.Connector == c.Connector && h.Target.Name == c.Name
 	})
-	a.e.Links = append(a.e.Links, LinkEffect{Entry: c.Target, To: a.u.Object, Explicit: word})
+	l := LinkEffect{Entry: c.Target, To: a.u.Object, Explicit: word}
+	if len(c.Before) > 0 {
+		l.From = refID(c.Before[0])
+	}
+	a.e.Links = append(a.e.Links, l)
 	if e := a.v.Entry(c.Target); e != nil && e.Missing.IsZero() {
 		next := *e
 		next.Link, next.Cut, next.Explicit = a.u.Object, object.ID{}, word

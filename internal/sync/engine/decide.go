@@ -92,7 +92,8 @@ type Tally struct {
 	Again     []object.ID // objects that a change of these may reach, not yet in the plan
 	counted   []counted
 	protected []protected
-	unwanted  []counted // accounts that would join an object which wants none as things are held
+	unwanted  []counted  // accounts that would join an object which wants none as things are held
+	slabs     [][]Change // in which the changes are
 }
 
 // Counts adds how many changes of each kind guards counted in the batch: those
@@ -136,6 +137,7 @@ func (d *Decider) Batch(v View, ids []object.ID) (*Tally, error) {
 		err = w.seen(t)
 	}
 	v.Forget()
+	t.slabs = w.slabs
 	return t, err
 }
 

@@ -23,7 +23,7 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 	for _, a := range accounts {
 		n += len(a.values) + len(a.refs)
 	}
-	u.Changes = make([]Change, 0, n)
+	u.Changes = w.room(n)
 	w.lifeChanges(h, u, alive)
 	if h.stored != nil {
 		u.Founder = h.stored.Founder
@@ -41,6 +41,23 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 	u.Changes = append(u.Changes, links...)
 	u.sort()
 	return u
+}
+
+// roomChanges is how many changes are given memory at once: those of some units.
+const roomChanges = 2048
+
+// room returns memory for n changes.
+func (w *worker) room(n int) []Change {
+	if cap(w.slab)-len(w.slab) < n {
+		if n > roomChanges/4 {
+			return make([]Change, 0, n)
+		}
+		w.slab = w.newSlab()
+		w.slabs = append(w.slabs, w.slab)
+	}
+	at := len(w.slab)
+	w.slab = w.slab[:at+n]
+	return w.slab[at : at : at+n]
 }
 
 func (w *worker) lifeChanges(h *hub, u *Unit, alive bool) {

@@ -30,8 +30,10 @@ func (e *ends) set(freeWant, heldWant uint32) { e.bits.Store(endsKnown | freeWan
 // worker decides a batch of objects with a view of its own.
 type worker struct {
 	*Decider
-	v    View
-	hubs map[object.ID]*hub
+	v     View
+	hubs  map[object.ID]*hub
+	slab  []Change // in which changes are written
+	slabs [][]Change
 }
 
 // hub is one object while it is decided.

@@ -446,19 +446,23 @@ func (a *accepting) load(v *store.View, c *units.Chunk) ([]*engine.Effect, error
 		return nil, err
 	}
 	known := make([]*engine.Effect, len(c.Units))
-	var linked []object.ID
+	var free, linked []object.ID // entries, by whether they are linked to somebody
 	var others []engine.Unit
 	for i := range c.Units {
 		if i < len(c.Born) && c.Born[i] != nil && gen == a.plan.Generation && a.firstThere(c.Born[i].Added) {
 			known[i] = c.Born[i]
 			for _, l := range known[i].Links {
-				linked = append(linked, l.Entry)
+				if l.From.IsZero() {
+					free = append(free, l.Entry)
+				} else {
+					linked = append(linked, l.Entry)
+				}
 			}
 			continue
 		}
 		others = append(others, c.Units[i])
 	}
-	if err := v.LoadHeads(linked); err != nil {
+	if err := v.LoadHeads(free, linked); err != nil {
 		return nil, err
 	}
 	return known, v.Load(engine.Needs(others))

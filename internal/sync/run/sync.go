@@ -553,11 +553,13 @@ func (d *deciding) batch(ctx context.Context, ids []object.ID) (b batch) {
 	if b.err != nil {
 		return b
 	}
+	var list []*engine.Unit
 	for _, v := range b.tally.Verdicts {
 		if v.Unit != nil && len(v.Faults) == 0 {
-			b.units = append(b.units, units.Encode(v.Unit))
+			list = append(list, v.Unit)
 		}
 	}
+	b.units = units.Encode(list)
 	return b
 }
 
@@ -589,10 +591,10 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 			d.counts["held"]++
 		}
 		if v.Unit == nil && !v.Due.Equal(v.WasDue) || len(v.Ended) > 0 || len(v.Waiting) > 0 || d.waited[v.Object] || d.few != nil || len(v.Origins) > 0 {
-			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: v.Waiting, origins: v.Origins})
+			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: slices.Clone(v.Waiting), origins: v.Origins})
 		}
 	}
-	t.Verdicts = nil // the units are stored; what guards counted stays
+	d.dec.Done(t) // the units are stored
 	return nil
 }
 
