@@ -97,6 +97,15 @@ func (c *cli) askedUnits(ctx context.Context, s *app.Session, no int64, page run
 	return &run.Asked{Units: units}, err
 }
 
+// askedWaiting reads a page of what waits, likewise.
+func (c *cli) askedWaiting(ctx context.Context, s *app.Session, page run.Page) (*run.Asked, error) {
+	if c.ask {
+		return s.AskWaiting(ctx, page)
+	}
+	units, err := s.Waiting(ctx, page)
+	return &run.Asked{Units: units}, err
+}
+
 // previewed shows the plan that a preview decided.
 func (c *cli) previewed(ctx context.Context, s *app.Session, rep *run.StepReport, err error, page run.Page) error {
 	if err != nil || rep == nil {
@@ -282,8 +291,9 @@ func planNumber(args []string) (int64, error) {
 
 // waiting is what plan waiting answers in JSON.
 type waiting struct {
-	Groups []*text.Group `json:"groups"`
-	Units  any           `json:"units"`
+	Groups  []*text.Group `json:"groups"`
+	Units   any           `json:"units"`
+	Unasked []string      `json:"unasked,omitempty"`
 }
 
 // firstOfGroup is how many objects of each cause are shown.
@@ -295,7 +305,8 @@ func (c *cli) planWaiting() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "waiting [--cause CAUSE]", Short: "Show what waits for people, by cause",
 		Long: `Shows what the rules want and holds keep back, gathered by cause, so that one decision can handle
-everything with the same cause. With --cause, every object that waits for it.`,
+everything with the same cause. With --cause, every object that waits for it, and what the systems object
+to in its changes.`,
 		Example: "  muster plan waiting\n  muster plan waiting --cause 'guard deletes'\n  muster plan waiting --json",
 		Args:    arguments(0, 0), DisableFlagsInUseLine: true,
 		RunE: c.does(func(ctx context.Context, _ []string) error {
@@ -307,13 +318,13 @@ everything with the same cause. With --cause, every object that waits for it.`,
 				if err != nil {
 					return err
 				}
-				var units []run.UnitInfo
+				a := &run.Asked{}
 				if c.json {
-					if units, err = s.Waiting(ctx, page); err != nil {
+					if a, err = c.askedWaiting(ctx, s, page); err != nil {
 						return err
 					}
 				}
-				return c.give(waiting{groups, shaped(units)}, func(p *text.Printer) {
+				return c.give(waiting{groups, shaped(a.Units), a.Unasked}, func(p *text.Printer) {
 					if len(groups) == 0 {
 						p.Empty("nothing waits for people", "")
 						return
@@ -325,6 +336,7 @@ everything with the same cause. With --cause, every object that waits for it.`,
 	}
 	cmd.Flags().StringVar(&cause, "cause", "", "only what waits for this `CAUSE`, as it stands in brackets")
 	pageFlags(cmd, &page)
+	c.askFlag(cmd, "cause")
 	return cmd
 }
 
@@ -349,17 +361,18 @@ func (c *cli) waitingFor(ctx context.Context, s *app.Session, cause string, page
 	if page.Match == "" {
 		page.Match = cause
 	}
-	list, err := s.Waiting(ctx, page)
+	a, err := c.askedWaiting(ctx, s, page)
 	if err != nil {
 		return err
 	}
-	units := text.OfCause(list, cause)
-	return c.give(waiting{[]*text.Group{}, shaped(units)}, func(p *text.Printer) {
+	list, units := a.Units, text.OfCause(a.Units, cause)
+	return c.give(waiting{[]*text.Group{}, shaped(units), a.Unasked}, func(p *text.Printer) {
 		if len(units) == 0 {
 			p.Empty("nothing waits for that", "muster plan waiting")
 			return
 		}
 		p.Units(units)
+		p.Unasked(a.Unasked)
 		p.More(len(list), pageSize(page), 0, list[len(list)-1].Key)
 	})
 }

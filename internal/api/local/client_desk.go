@@ -74,9 +74,18 @@ func (c *Client) Units(ctx context.Context, no int64, p run.Page) ([]run.UnitInf
 	return unshape(list), err
 }
 
-// Ask is run.Plans'.
+// Ask is run.Asking's.
 func (c *Client) Ask(ctx context.Context, no int64, p run.Page) (*run.Asked, error) {
-	a, err := get[Asked](ctx, c, "plans/"+strconv.FormatInt(no, 10)+"/asked", query(p))
+	return c.asked(ctx, "plans/"+strconv.FormatInt(no, 10), p)
+}
+
+// AskWaiting is run.Asking's.
+func (c *Client) AskWaiting(ctx context.Context, p run.Page) (*run.Asked, error) {
+	return c.asked(ctx, "waiting", p)
+}
+
+func (c *Client) asked(ctx context.Context, list string, p run.Page) (*run.Asked, error) {
+	a, err := get[Asked](ctx, c, list+"/asked", query(p))
 	if err != nil {
 		return nil, err
 	}

@@ -98,13 +98,19 @@ func (f *fake) ListPlans(_ context.Context, p run.Page) ([]run.PlanInfo, error) 
 func (f *fake) Plan(_ context.Context, no int64) (run.PlanInfo, error) {
 	return run.PlanInfo{No: no}, f.did("plan", no)
 }
+func objected() *run.Asked {
+	list := slices.Clone(some)
+	list[0].Objections = []string{"29 of at most 10 characters"}
+	return &run.Asked{Units: []run.UnitInfo{{Key: "1", Object: anna, Changes: list}}, Unasked: []string{"hr could not be asked"}}
+}
 func (f *fake) Units(_ context.Context, no int64, p run.Page) ([]run.UnitInfo, error) {
 	return []run.UnitInfo{{Key: "1", Object: anna, Changes: some}}, f.did("units", no, p)
 }
 func (f *fake) Ask(_ context.Context, no int64, p run.Page) (*run.Asked, error) {
-	list := slices.Clone(some)
-	list[0].Objections = []string{"29 of at most 10 characters"}
-	return &run.Asked{Units: []run.UnitInfo{{Key: "1", Object: anna, Changes: list}}, Unasked: []string{"hr could not be asked"}}, f.did("ask", no, p)
+	return objected(), f.did("ask", no, p)
+}
+func (f *fake) AskWaiting(_ context.Context, p run.Page) (*run.Asked, error) {
+	return objected(), f.did("ask waiting", p)
 }
 func (f *fake) Waiting(_ context.Context, p run.Page) ([]run.UnitInfo, error) {
 	return []run.UnitInfo{{Key: "1", Object: anna, Changes: some}}, f.did("waiting", p)
@@ -208,6 +214,7 @@ func TestClientIsTheSameDesk(t *testing.T) {
 		"plan":       func(d run.Desk) (any, error) { return d.Plan(ctx, 7) },
 		"units":      func(d run.Desk) (any, error) { return d.Units(ctx, 7, page) },
 		"ask":        func(d run.Desk) (any, error) { return d.Ask(ctx, 7, page) },
+		"askWaiting": func(d run.Desk) (any, error) { return d.AskWaiting(ctx, page) },
 		"waiting":    func(d run.Desk) (any, error) { return d.Waiting(ctx, page) },
 		"queue":      func(d run.Desk) (any, error) { return d.Queue(ctx, page) },
 		"runs":       func(d run.Desk) (any, error) { return d.Runs(ctx, page) },

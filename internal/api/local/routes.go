@@ -26,6 +26,7 @@ func routes() map[string]method {
 		"GET /v1/plans/{no}":       onePlan,
 		"GET /v1/plans/{no}/units": units,
 		"GET /v1/plans/{no}/asked": asked,
+		"GET /v1/waiting/asked":    waitingAsked,
 		"GET /v1/waiting":          func(c *call) (any, error) { return paged(c, c.desk.Waiting) },
 		"GET /v1/queue":            func(c *call) (any, error) { return paged(c, c.desk.Queue) },
 		"GET /v1/runs":             func(c *call) (any, error) { return paged(c, c.desk.Runs) },
@@ -166,6 +167,14 @@ func asked(c *call) (any, error) {
 		return nil, err
 	}
 	return c.desk.Ask(c.ctx, no, p)
+}
+
+func waitingAsked(c *call) (any, error) {
+	p, err := pageOf(c.r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	return c.desk.AskWaiting(c.ctx, p)
 }
 
 func findIn(c *call) func(context.Context, run.Page) ([]run.ObjectName, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -32,15 +33,31 @@ type Asked struct {
 // many changes it is asked whether they are permitted, for one showing of a plan.
 const askMost = 1000
 
+// Asking asks the connected systems what they object to in what is shown.
+type Asking interface {
+	Ask(ctx context.Context, no int64, p Page) (*Asked, error) // Plans.Units, with objections
+	AskWaiting(ctx context.Context, p Page) (*Asked, error)    // Plans.Waiting, likewise
+}
+
 // Ask returns a page of units as Units does, and asks the systems what they
 // object to. The changes are those that an export would make if the plan were
 // accepted now. Nothing of the answers is kept and nothing rests on them; a
 // system that cannot be asked keeps nobody from seeing the plan. What a plan did
 // that was accepted is on its way, and is not asked about.
 func (r *Runner) Ask(ctx context.Context, no int64, p Page) (*Asked, error) {
+	return r.asked(ctx, func(t *store.Tx) (*shownUnits, error) { return r.units(t, no, p) })
+}
+
+// AskWaiting returns a page of what waits as Waiting does, and asks the systems
+// about it: whoever is to approve it sees what would be refused.
+func (r *Runner) AskWaiting(ctx context.Context, p Page) (*Asked, error) {
+	return r.asked(ctx, func(t *store.Tx) (*shownUnits, error) { return r.waiting(t, p) })
+}
+
+func (r *Runner) asked(ctx context.Context, read func(*store.Tx) (*shownUnits, error)) (*Asked, error) {
 	a := &asking{r: r, accounts: map[string][]account{}}
 	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
-		if a.shownUnits, err = r.units(t, no, p); err != nil || a.plan.State != store.PlanReady {
+		if a.shownUnits, err = read(t); err != nil || a.plan.No != 0 && a.plan.State != store.PlanReady {
 			return err
 		}
 		return a.form(t)
@@ -104,7 +121,7 @@ func (a *asking) form(t *store.Tx) error {
 		}
 	}
 	if moved > 0 {
-		a.moved = append(a.moved, fmt.Sprintf("%d of these objects moved since the plan was decided, and nobody was asked about them; decide again with: muster plan", moved))
+		a.moved = append(a.moved, fmt.Sprintf("%d of these objects are no longer as they were decided from, and nobody was asked about them; decide again with: muster plan", moved))
 	}
 	return nil
 }
@@ -375,29 +392,46 @@ func (q *questions) settle(ctx context.Context) error {
 	})
 }
 
-// find looks through the plan for the units of the objects.
+// find looks for the units of the objects, on whatever page they are.
 func (a *asking) find(t *store.Tx, of map[object.ID]*engine.Unit) error {
-	if len(of) == 0 {
-		return nil
-	}
 	left := len(of)
-	for c, err := range chunksOf(t, a.plan.No, 0) {
-		if err != nil {
+	for list, err := range a.all(t) {
+		if err != nil || left == 0 {
 			return err
 		}
-		for i := range c.Units {
-			if u := &c.Units[i]; left > 0 {
-				if _, wanted := of[u.Object]; wanted {
-					of[u.Object] = u
-					left--
-				}
+		for i := range list {
+			if _, wanted := of[list[i].Object]; wanted {
+				of[list[i].Object] = &list[i]
+				left--
 			}
-		}
-		if left == 0 {
-			break
 		}
 	}
 	return nil
+}
+
+// all goes through all units of which a page is shown.
+func (a *asking) all(t *store.Tx) iter.Seq2[[]engine.Unit, error] {
+	return func(yield func([]engine.Unit, error) bool) {
+		if a.plan.No != 0 {
+			for c, err := range chunksOf(t, a.plan.No, 0) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(c.Units, nil) {
+					return
+				}
+			}
+			return
+		}
+		for after := (object.ID{}); ; {
+			list, err := unitsThatWait(t, after, 1000)
+			if err == nil && len(list) == 0 || !yield(list, err) || err != nil {
+				return
+			}
+			after = list[len(list)-1].Object
+		}
+	}
 }
 
 // givenUp reports that the holder, whose object's unit is u if the plan has one,

@@ -17,6 +17,7 @@ import (
 type Desk interface {
 	Work
 	Plans
+	Asking
 	Decide
 	Look
 	Portal
@@ -55,7 +56,6 @@ type Plans interface {
 	ListPlans(ctx context.Context, p Page) ([]PlanInfo, error)
 	Plan(ctx context.Context, no int64) (PlanInfo, error) // no 0: the last
 	Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error)
-	Ask(ctx context.Context, no int64, p Page) (*Asked, error) // Units, with what the systems object to
 	Waiting(ctx context.Context, p Page) ([]UnitInfo, error)
 	Queue(ctx context.Context, p Page) ([]QueueInfo, error)
 	Runs(ctx context.Context, p Page) ([]Report, error)

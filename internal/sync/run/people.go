@@ -53,7 +53,7 @@ func (r *Runner) pick(t *store.Tx, s Selection) ([]picked, error) {
 func (r *Runner) pickWaiting(t *store.Tx, s Selection, only object.ID) ([]picked, error) {
 	var out []picked
 	for after := (object.ID{}); ; {
-		list, err := t.WaitingObjects(after, 500)
+		list, err := unitsThatWait(t, after, 500)
 		if err != nil || len(list) == 0 {
 			return out, err
 		}

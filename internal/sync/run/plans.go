@@ -87,10 +87,10 @@ func (r *Runner) Units(ctx context.Context, no int64, p Page) ([]UnitInfo, error
 	return out.infos, nil
 }
 
-// shownUnits is a page of the units of a plan, as people see them and as they
-// were decided.
+// shownUnits is a page of the units of a plan, or of what waits, as people see
+// them and as they were decided.
 type shownUnits struct {
-	plan  store.Plan
+	plan  store.Plan // none: they wait
 	infos []UnitInfo
 	units []*engine.Unit
 }
@@ -167,6 +167,18 @@ func (u *UnitInfo) matches(text string) bool {
 
 // Waiting lists what waits for people, object by object, with the reason.
 func (r *Runner) Waiting(ctx context.Context, p Page) ([]UnitInfo, error) {
+	var out *shownUnits
+	err := r.store.Read(ctx, func(t *store.Tx) (err error) {
+		out, err = r.waiting(t, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.infos, nil
+}
+
+func (r *Runner) waiting(t *store.Tx, p Page) (*shownUnits, error) {
 	var after object.ID
 	if p.After != "" {
 		id, err := object.ParseID(p.After)
@@ -175,35 +187,41 @@ func (r *Runner) Waiting(ctx context.Context, p Page) ([]UnitInfo, error) {
 		}
 		after = id
 	}
-	var out []UnitInfo
-	err := r.store.Read(ctx, func(t *store.Tx) error {
-		for len(out) < p.size() {
-			list, err := t.WaitingObjects(after, 200)
-			if err != nil || len(list) == 0 {
-				return err
-			}
-			after = list[len(list)-1].Object
-			infos, err := r.waitingInfos(t, list)
-			if err != nil {
-				return err
-			}
-			for _, u := range infos {
-				if len(out) < p.size() && u.matches(p.Match) {
-					out = append(out, u)
-				}
+	out := &shownUnits{}
+	for len(out.infos) < p.size() {
+		units, err := unitsThatWait(t, after, 200)
+		if err != nil || len(units) == 0 {
+			return out, err
+		}
+		after = units[len(units)-1].Object
+		infos, err := r.waitingInfos(t, units)
+		if err != nil {
+			return nil, err
+		}
+		for i := range infos {
+			if len(out.infos) < p.size() && infos[i].matches(p.Match) {
+				out.infos, out.units = append(out.infos, infos[i]), append(out.units, &units[i])
 			}
 		}
-		return nil
-	})
+	}
+	return out, nil
+}
+
+// unitsThatWait reads what waits of the objects after one, in the form of units.
+func unitsThatWait(t *store.Tx, after object.ID, limit int) ([]engine.Unit, error) {
+	list, err := t.WaitingObjects(after, limit)
+	out := make([]engine.Unit, len(list))
+	for i, w := range list {
+		out[i] = waitingUnit(w.Object, w.Changes)
+	}
 	return out, err
 }
 
 // waitingInfos says for each change that waits why it does.
-func (r *Runner) waitingInfos(t *store.Tx, list []store.Waiting) ([]UnitInfo, error) {
-	units := make([]engine.Unit, len(list))
-	ids := make([]object.ID, len(list))
-	for i, w := range list {
-		units[i], ids[i] = engine.Unit{Object: w.Object, Changes: w.Changes}, w.Object
+func (r *Runner) waitingInfos(t *store.Tx, units []engine.Unit) ([]UnitInfo, error) {
+	ids := make([]object.ID, len(units))
+	for i := range units {
+		ids[i] = units[i].Object
 	}
 	infos, err := newNaming(t).unitInfos(units)
 	if err != nil {
