@@ -63,6 +63,7 @@ type Decider struct {
 	keyed   owners                  // touched objects by the keys the plan leaves them
 	names   map[print]uint32        // unique names given in this plan, and to which object
 	queued  map[object.ID]*Queued
+	bound   map[Target]bool       // links that people wanted
 	asks    map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
 	holds   map[object.ID][]*Hold // written by guards in this plan
 	faults  []ObjectFault
@@ -127,7 +128,7 @@ func (d *Decider) reset() {
 	d.lives, d.entries, d.links = newLives(), numbered(d.trig.Entries), nil
 	d.eff, d.keyed, d.names = map[object.ID]object.ID{}, newOwners(), map[print]uint32{}
 	d.moved, d.faults, d.unnamed, d.alone = nil, nil, nil, 0
-	d.queued, d.asks = map[object.ID]*Queued{}, map[object.ID][]Key{}
+	d.queued, d.asks, d.bound = map[object.ID]*Queued{}, map[object.ID][]Key{}, map[Target]bool{}
 }
 
 // move is an entry that the plan may link to another object than to stored.

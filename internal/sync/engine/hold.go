@@ -53,6 +53,11 @@ func (h *Hold) isOn(e *space.Entry) bool {
 	return h.Target.Kind == EntryLink && h.Target.Connector == e.Connector && h.Target.Name == e.Anchor && e.Anchor != ""
 }
 
+// linkTarget is the link of the entry to the object.
+func linkTarget(e *space.Entry, o object.ID) Target {
+	return Target{Object: o, Kind: EntryLink, Connector: e.Connector, Name: e.Anchor}
+}
+
 // Entry is the entry that a target is about which is a link: known by its
 // anchor, whatever id it had before it got one.
 func (a Target) Entry() object.ID { return space.EntryID(a.Connector, a.Name) }
@@ -234,7 +239,7 @@ func (b *backward) heldLink(e *space.Entry, to object.ID) object.ID {
 		if o.IsZero() || e.Anchor == "" {
 			return nil
 		}
-		return b.holdOn(b.v, Target{Object: o, Kind: EntryLink, Connector: e.Connector, Name: e.Anchor})
+		return b.holdOn(b.v, linkTarget(e, o))
 	}
 	if h := on(to); h.refuses(space.Present, b.now) && !h.AtValue {
 		return from

@@ -132,9 +132,10 @@ func (d *Decider) inScope(e *space.Entry, due *time.Time) ([]*inrule, error) {
 }
 
 // concerns returns the inbound rules whose flows apply to an entry linked to the
-// object: those in scope, and for one that a person linked there all (LINK-26).
+// object: those in scope, and for one that a person linked there, or whom this
+// plan links there by his word, all (LINK-26).
 func (d *Decider) concerns(e *space.Entry, to *metaverse.Object, due *time.Time) ([]*inrule, error) {
-	if e.Explicit && to != nil && e.Link == to.ID {
+	if e.Explicit && to != nil && e.Link == to.ID || len(d.bound) > 0 && e.Link.IsZero() && d.bound[linkTarget(e, d.linkOf(e.ID, e.Link, free))] {
 		return d.set.inbound[[2]string{e.Connector, e.Type}], nil
 	}
 	return d.inScope(e, due)

@@ -313,6 +313,7 @@ func (l *linker) enter(id object.ID) *life {
 			suspect = true
 			if h.binds(l.now) {
 				l.decided = append(l.decided, h)
+				l.bound[h.Target] = true
 			}
 		default:
 		}

@@ -203,7 +203,7 @@ type tally struct {
 	n        int
 	plans    int
 	broken   int
-	kinds    map[string]int
+	kinds    map[string][]int // seeds of the broken
 	shortest map[string]string
 	length   map[string]int
 	met      map[string]int
@@ -214,7 +214,7 @@ type tally struct {
 // a single one.
 func each(t *testing.T, n int, follow func(seed int, h *oracle.History) (wrong string, plans int)) *tally {
 	t.Helper()
-	a := &tally{n: n, kinds: map[string]int{}, shortest: map[string]string{}, length: map[string]int{}, met: map[string]int{}}
+	a := &tally{n: n, kinds: map[string][]int{}, shortest: map[string]string{}, length: map[string]int{}, met: map[string]int{}}
 	seeds := make(chan int)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -238,7 +238,7 @@ func each(t *testing.T, n int, follow func(seed int, h *oracle.History) (wrong s
 	}
 	close(seeds)
 	wg.Wait()
-	t.Logf("%d plans of %d histories compared; %d histories end in a difference: %v", a.plans, a.n, a.broken, a.kinds)
+	t.Logf("%d plans of %d histories compared; %d histories end in a difference, by their seeds: %v", a.plans, a.n, a.broken, a.kinds)
 	for _, kind := range slices.Sorted(maps.Keys(a.shortest)) {
 		t.Errorf("%s\n%s", kind, a.shortest[kind])
 	}
@@ -263,7 +263,7 @@ func (a *tally) add(seed int, h *oracle.History, wrong string, plans int) {
 	}
 	a.broken++
 	kind, _, _ := strings.Cut(wrong, "\n")
-	a.kinds[kind]++
+	a.kinds[kind] = append(a.kinds[kind], seed)
 	if k := a.length[kind]; k == 0 || len(h.Steps) < k {
 		a.length[kind] = len(h.Steps)
 		a.shortest[kind] = "seed " + strconv.Itoa(seed) + "\n" + oracle.Describe(h.R) + strings.Join(h.Steps, "\n") + "\n" + wrong

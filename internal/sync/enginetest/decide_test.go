@@ -36,11 +36,11 @@ type decided struct {
 	tallies  []*engine.Tally
 }
 
-// counts is what guards count once all is accepted but what waits.
-func (d *decided) counts(waits map[object.ID]bool) map[engine.Count]int {
+// counts is what guards count once all is accepted but what is left out.
+func (d *decided) counts(left map[object.ID]bool) map[engine.Count]int {
 	out := map[engine.Count]int{}
 	for _, t := range d.tallies {
-		t.Counts(out, waits)
+		t.Counts(out, left)
 	}
 	return out
 }

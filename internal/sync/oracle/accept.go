@@ -135,7 +135,7 @@ func (w *World) writeHolds(p *Plan, take map[object.ID]bool) {
 	}
 	for _, t := range p.Ended {
 		if t.Kind == EntryLink && take[t.Object] {
-			if h, e := w.Holds[t], w.find(t.Connector, t.Name); h != nil && h.Why == "join" && e != nil {
+			if h, e := w.Holds[t], w.find(t.Connector, t.Name); h != nil && h.Why == "join" && e != nil && e.Link == t.Object {
 				e.Explicit = true
 			}
 		}

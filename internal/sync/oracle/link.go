@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"slices"
+	"time"
 
 	"muster/internal/base/object"
 	"muster/internal/sync/metaverse"
@@ -45,7 +46,7 @@ func (d *decision) people() {
 		}
 	}
 	for _, h := range d.sortedHolds() {
-		if h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) > 0 && !h.over(d.now) {
+		if h.binds(d.now) {
 			d.together(d.w.find(h.Target.Connector, h.Target.Name), h.Target.Object)
 		}
 	}
@@ -54,6 +55,11 @@ func (d *decision) people() {
 // parts reports a person's decision that an entry be not linked to an object.
 func (d *decision) parts(h *Hold) bool {
 	return h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) == 0 && !h.over(d.now)
+}
+
+// binds reports a person's decision that an entry be linked to an object.
+func (h *Hold) binds(now time.Time) bool {
+	return h != nil && h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) > 0 && !h.over(now)
 }
 
 // together links what a person put together, if it can be.

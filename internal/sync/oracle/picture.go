@@ -62,12 +62,14 @@ func (d *decision) gather(o object.ID, typ string, links map[object.ID]object.ID
 }
 
 // offers adds what the entry contributes to the object, by attribute. A person's
-// link holds for rules out of scope too, while the entry is where he put it.
+// link holds for rules out of scope too, while the entry is where he put it, or
+// comes there by his word.
 func (d *decision) offers(e *space.Entry, o object.ID, typ string, to map[string][]offer) {
 	s := entryScene(e, d.now)
+	word := e.Explicit && e.Link == o || e.Link == object.ID{} && d.holds[linkTarget(e, o)].binds(d.now)
 	for i := range d.r.In {
 		in := &d.r.In[i]
-		if in.To != typ || !in.covers(e) || !(e.Explicit && e.Link == o) && !in.Scope.asks(s) {
+		if in.To != typ || !in.covers(e) || !word && !in.Scope.asks(s) {
 			continue
 		}
 		for k := range in.Flows {
