@@ -2,6 +2,7 @@ package sorted
 
 import (
 	"bytes"
+	"container/heap"
 	"slices"
 
 	"muster/internal/store/db"
@@ -219,10 +220,20 @@ func (s *Sets) Scan(k Kind, from, to []byte, fn func(rec []byte) bool) error {
 
 // merger goes through several runs as through one.
 type merger struct {
-	cursors []*cursor
+	cursors heads
 	last    []byte
 	begun   bool
 }
+
+// heads are the cursors that are not at their ends, as a heap: the first stands at
+// the first record.
+type heads []*cursor
+
+func (h heads) Len() int           { return len(h) }
+func (h heads) Less(i, j int) bool { return bytes.Compare(h[i].rec, h[j].rec) < 0 }
+func (h heads) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *heads) Push(any)          {} // none comes once all were opened
+func (h *heads) Pop() any          { *h = (*h)[:len(*h)-1]; return nil }
 
 func (s *Sets) open(k Kind, runs []run, from, to []byte) (*merger, error) {
 	m := &merger{}
@@ -231,23 +242,18 @@ func (s *Sets) open(k Kind, runs []run, from, to []byte) (*merger, error) {
 		if err := c.start(from); err != nil {
 			return nil, err
 		}
-		m.cursors = append(m.cursors, c)
+		if c.rec != nil {
+			m.cursors = append(m.cursors, c)
+		}
 	}
+	heap.Init(&m.cursors)
 	return m, nil
 }
 
 // next returns the next record, nil at the end.
 func (m *merger) next() ([]byte, error) {
-	for {
-		var best *cursor
-		for _, c := range m.cursors {
-			if c.rec != nil && (best == nil || bytes.Compare(c.rec, best.rec) < 0) {
-				best = c
-			}
-		}
-		if best == nil {
-			return nil, nil
-		}
+	for len(m.cursors) > 0 {
+		best := m.cursors[0]
 		again := m.begun && bytes.Equal(best.rec, m.last)
 		if !again {
 			m.last, m.begun = append(m.last[:0], best.rec...), true
@@ -255,10 +261,16 @@ func (m *merger) next() ([]byte, error) {
 		if err := best.next(); err != nil {
 			return nil, err
 		}
+		if best.rec == nil {
+			heap.Pop(&m.cursors)
+		} else {
+			heap.Fix(&m.cursors, 0)
+		}
 		if !again {
 			return m.last, nil
 		}
 	}
+	return nil, nil
 }
 
 // cursorChunks is how many chunks a cursor reads at once.
