@@ -117,7 +117,6 @@ type Tx struct {
 	quiet map[string]bool  // tables of decisions in which nothing is; kept while the transaction only reads
 	idle  map[uint32]bool  // connectors with nothing on its way; kept while the transaction only reads
 
-	ahead  *ahead                    // chunks of a plan
 	opened map[chunkNo]*units.Packed // chunks whose units were read together
 }
 
@@ -142,9 +141,7 @@ func (s *Store) Bulk(ctx context.Context, fn func(*Tx) error) error { return s.w
 
 func (s *Store) write(ctx context.Context, lane db.Lane, fn func(*Tx) error) error {
 	return s.rows.Write(ctx, lane, func(r *layout.Tx) error {
-		t := s.begin(r)
-		defer t.endAhead()
-		return fn(t)
+		return fn(s.begin(r))
 	})
 }
 

@@ -274,6 +274,8 @@ func (r *Runner) acceptPlan(ctx context.Context, rep *StepReport, a *acceptance)
 	}
 	chunks := (p.Units + units.InChunk - 1) / units.InChunk
 	r.observe(Event{Step: rep.Step, Phase: "accept", Done: a.next * units.InChunk, Total: p.Units})
+	a.chunks = r.store.Accepting(ctx, a.stamp(), a.next, chunks)
+	defer a.chunks.End()
 	for a.next < chunks {
 		if err := r.store.Bulk(ctx, func(t *store.Tx) error { return a.some(t, chunks) }); err != nil {
 			return nil, err
@@ -304,9 +306,6 @@ func (a *acceptance) some(t *store.Tx, chunks int64) (err error) {
 	w := t.Writer(a.plan.No)
 	w.Over(a.kept)
 	most := a.r.opt.Chunks
-	if err := t.Ahead(a.stamp(), next, min(most, chunks-next)); err != nil {
-		return err
-	}
 	for n := int64(0); next < chunks && n < most && x.changes < changesAtOnce; n++ {
 		if err := x.chunk(w, next); err != nil {
 			return err
@@ -365,7 +364,7 @@ type accepting struct {
 }
 
 func (a *accepting) chunk(w *store.Writer, no int64) error {
-	c, err := a.t.Chunk(a.plan.No, no)
+	c, err := a.chunks.Chunk(a.t, no)
 	if err != nil {
 		return err
 	}

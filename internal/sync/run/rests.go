@@ -15,11 +15,12 @@ const onlyApproved = "approved"
 // acceptance is a plan on its way into the metaverse: which of its units are
 // accepted, and which wait.
 type acceptance struct {
-	r     *Runner
-	plan  store.Plan
-	own   store.Marks     // marks that the plan set itself
-	next  int64           // chunk to be accepted next
-	first map[string]bool // connectors in which no plan before this one made accounts
+	r      *Runner
+	plan   store.Plan
+	own    store.Marks // marks that the plan set itself
+	next   int64       // chunk to be accepted next
+	chunks *store.Accepting
+	first  map[string]bool // connectors in which no plan before this one made accounts
 
 	tallies []*engine.Tally // what guards count in the plan, until it is noted; nil for a plan that was interrupted, which has noted it
 	kept    *store.Kept     // what deciding read
