@@ -189,11 +189,11 @@ func (p place) work(o store.Options, v *visitor, observe func(run.Event), n int,
 
 // ledger opens the directory of the place without Muster.
 func (p place) ledger() (*ledger, error) {
-	cfg, err := p.configure(idle)
+	cfg, err := p.configure(idle())
 	if err != nil {
 		return nil, err
 	}
-	return openLedger(ctx, p.journal(), cfg.Tree.Section("connector", "dir"), idle)
+	return openLedger(ctx, p.journal(), cfg.Tree.Section("connector", "dir"), idle())
 }
 
 // records are what the directory of the place holds.

@@ -275,7 +275,7 @@ func (s *series) kill(night int, n int64, want, dir string) (where string, err e
 // follow runs profiles in this process, as the next ones.
 func follow(p place, night int, profiles []string) error {
 	for _, name := range profiles {
-		err := p.work(store.Options{}, idle, nil, night+1, func(_ *store.Store, r *run.Runner) error { return whole(r, name) })
+		err := p.work(store.Options{}, idle(), nil, night+1, func(_ *store.Store, r *run.Runner) error { return whole(r, name) })
 		if err != nil {
 			return err
 		}
@@ -283,11 +283,12 @@ func follow(p place, night int, profiles []string) error {
 	return nil
 }
 
-var idle = &visitor{point: func(string) {}, phase: func(string) {}}
+// idle visits and does nothing.
+func idle() *visitor { return &visitor{point: func(string) {}, phase: func(string) {}} }
 
 // seen is what the store and the directory of a place hold.
 func seen(p place, night int) (inStore, inDir string, err error) {
-	err = p.work(store.Options{}, idle, nil, night+1, func(s *store.Store, _ *run.Runner) error {
+	err = p.work(store.Options{}, idle(), nil, night+1, func(s *store.Store, _ *run.Runner) error {
 		inStore, err = picture(s)
 		return err
 	})

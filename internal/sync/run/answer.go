@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"muster/internal/base/object"
@@ -66,11 +67,26 @@ func (ex *exporting) done(c *sending.Call, o connector.Outcome) (a store.Answer,
 			}
 		}
 	}
-	ex.rep.count("export-"+c.Change.Verb.String(), 1)
+	if ex.counts(c) {
+		ex.rep.count("export-"+c.Change.Verb.String(), 1)
+	}
 	if c.Change.Verb == connector.Add {
 		a = store.Answer{Entry: c.Entry.ID, Anchor: o.Anchor}
 	}
 	return a, changed
+}
+
+// counts reports that a call counts by what it did to the account: not a rename
+// to a temporary name, and not an update of what this step added or updated
+// before (STAT-11).
+func (ex *exporting) counts(c *sending.Call) bool {
+	if c.Change.Verb != connector.Update {
+		return len(c.Carries) > 0
+	}
+	return !slices.ContainsFunc(c.Entry.Pending, func(p space.Pending) bool {
+		sent := p.SentNo >= ex.firstSent && (p.State == space.Sent || p.State == space.Unknown)
+		return sent && p.Name != space.Name && !slices.Contains(c.Carries, sending.Carried{Name: p.Name, Target: p.Target})
+	})
 }
 
 func (ex *exporting) refused(c *sending.Call, code problem.Code, err error) {

@@ -25,10 +25,11 @@ func (r *Runner) Export(ctx context.Context, name string) (*StepReport, error) {
 // exporting is one export step under way.
 type exporting struct {
 	*reached
-	rep  *StepReport
-	out  connector.Export
-	left sending.Stages // in which some account may need a call
-	sent int64
+	rep       *StepReport
+	out       connector.Export
+	left      sending.Stages // in which some account may need a call
+	sent      int64
+	firstSent int64 // number of the first sending of this step
 
 	first    int64            // plans from here on may be accepted while this goes on; 0: not looked for yet
 	accepted []store.Progress // what was accepted of them when the accounts were read
@@ -625,6 +626,9 @@ func (ex *exporting) mark(ctx context.Context, calls []*sending.Call) (stand []*
 		no, err := t.SendNo()
 		if err != nil {
 			return err
+		}
+		if ex.firstSent == 0 {
+			ex.firstSent = no
 		}
 		var entries []*space.Entry
 		carried := make([][]space.Pending, len(calls))
