@@ -46,6 +46,9 @@ func (s *server) runScheduled(ctx context.Context, name string) error {
 	defer give()
 	log.Info("starts")
 	rep, err := s.runner(cfg, by+name, nil).Run(ctx, p.Name)
+	for _, report := range rep.Faults() {
+		log.Error("a fault in Muster itself", "report", report)
+	}
 	switch {
 	case ctx.Err() != nil && err != nil:
 		log.Warn("was stopped; it is run again when a server is up")

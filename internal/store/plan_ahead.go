@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"muster/internal/store/db"
 	"muster/internal/store/units"
 	"muster/internal/sync/engine"
 )
@@ -36,7 +37,10 @@ const (
 func (s *Store) Accepting(ctx context.Context, stamp engine.Stamp, from, to int64) *Accepting {
 	ctx, stop := context.WithCancel(ctx)
 	a := &Accepting{s: s, stamp: stamp, stop: stop, chunks: make(chan decoded, decodedAhead), taken: make(chan struct{}, 1)}
-	go a.read(ctx, from, to)
+	go func() {
+		defer close(a.chunks)
+		_ = db.Guard(func() error { a.read(ctx, from, to); return nil }) // whoever asks meets the fault himself
+	}()
 	return a
 }
 
@@ -50,7 +54,6 @@ func (a *Accepting) End() {
 // read decodes chunks until it is told to stop, or finds no free connection:
 // whoever asks reads the rest himself.
 func (a *Accepting) read(ctx context.Context, no, to int64) {
-	defer close(a.chunks)
 	for no < to {
 		var list []*units.Packed
 		ran, err := a.s.readIfFree(ctx, func(t *Tx) (err error) {

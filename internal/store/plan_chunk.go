@@ -86,11 +86,14 @@ func (t *Tx) together(rows []todo) error {
 	each := (len(rows) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	for part := range slices.Chunk(rows, each) {
 		all.Go(func() {
-			for i := range part {
-				if p := t.opened[chunkNo{part[i].plan, part[i].chunk}]; p != nil && part[i].derived() {
-					_, _ = p.Unit(int(part[i].pos)) // whoever asks for it is told what is wrong
+			_ = db.Guard(func() error {
+				for i := range part {
+					if p := t.opened[chunkNo{part[i].plan, part[i].chunk}]; p != nil && part[i].derived() {
+						_, _ = p.Unit(int(part[i].pos))
+					}
 				}
-			}
+				return nil
+			}) // whoever asks for it is told what is wrong
 		})
 	}
 	all.Wait()

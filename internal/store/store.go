@@ -95,6 +95,9 @@ func (s *Store) Checkpoint(ctx context.Context) error { return s.rows.Checkpoint
 // ErrNotOwner says that another process has what Own was asked for.
 var ErrNotOwner = db.ErrNotOwner
 
+// Fault is a fault in Muster itself, met in work beside a transaction.
+type Fault = db.Fault
+
 // Own takes the right to work with something, which one process has at a time:
 // a connector, or "" for deciding. It ends with release, or with the process.
 func (s *Store) Own(ctx context.Context, what string) (release func(), err error) {

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"muster/internal/base/object"
+	"muster/internal/store/db"
 	"muster/internal/sync/engine"
 )
 
@@ -28,14 +29,18 @@ func (v *View) Ahead(need engine.Need) {
 	ctx, store, order, before := v.t.Context(), v.t.store, v.order, v.before
 	go func() {
 		defer close(c.done)
-		ran, err := store.readIfFree(ctx, func(t *Tx) error {
-			if now, err := t.Generation(); err != nil || now != gen {
-				return err
-			}
-			x := &View{t: t, order: order, kept: newKept(), before: before}
-			x.Forget()
-			c.view = x
-			return x.Load(need)
+		ran := false
+		err := db.Guard(func() (err error) {
+			ran, err = store.readIfFree(ctx, func(t *Tx) error {
+				if now, err := t.Generation(); err != nil || now != gen {
+					return err
+				}
+				x := &View{t: t, order: order, kept: newKept(), before: before}
+				x.Forget()
+				c.view = x
+				return x.Load(need)
+			})
+			return err
 		})
 		if err != nil || !ran {
 			c.view = nil

@@ -16,6 +16,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"muster/internal/base/object"
+	"muster/internal/store/db"
 	"muster/internal/store/layout"
 	"muster/internal/sync/rules"
 	"muster/internal/sync/space"
@@ -87,6 +88,7 @@ type Import struct {
 	work   chan *work
 	free   chan *work
 	done   chan error
+	stop   func() // nothing more is handed over
 	failed error
 
 	mark, scratch []byte
@@ -133,7 +135,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 		return nil, ErrImporting
 	}
 	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, moved: newNames(), up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
-	if err := m.begin(); err != nil {
+	if err := db.Guard(m.begin); err != nil {
 		m.leave()
 		return nil, err
 	}
@@ -142,6 +144,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 		m.free <- &work{}
 	}
 	m.cur = <-m.free
+	m.stop = sync.OnceFunc(func() { close(m.work) })
 	go m.writer()
 	return m, nil
 }
@@ -178,7 +181,9 @@ func (m *Import) begin() error {
 		return nil
 	}
 	loaded := make(chan error, 1)
-	go func() { loaded <- m.of.rows.Read(m.ctx, m.loadAll) }() // while the system is asked
+	go func() { // while the system is asked
+		loaded <- db.Guard(func() error { return m.of.rows.Read(m.ctx, m.loadAll) })
+	}()
 	m.ready = sync.OnceValue(func() error { return <-loaded })
 	return nil
 }

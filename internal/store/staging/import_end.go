@@ -43,6 +43,7 @@ func (m *Import) settle() error {
 // where a later import of changes begins. The result waits for Release.
 func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 	defer m.leave()
+	defer m.stop()
 	err := m.ready()
 	if err == nil {
 		err = m.Drain()
@@ -60,7 +61,7 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 			err = errors.Join(m.enter(), m.settle())
 		}
 	}
-	close(m.work)
+	m.stop()
 	if err == nil && small == nil {
 		err = m.writeRest(gone)
 	}
@@ -221,7 +222,7 @@ func (m *Import) goneByType(t *layout.Tx, keys []int64) (map[string]int64, error
 func (m *Import) Discard() error {
 	_ = m.ready() // what it read is of no use any more
 	m.cur.reset()
-	close(m.work)
+	m.stop()
 	for range 2 {
 		<-m.free
 	}

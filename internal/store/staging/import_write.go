@@ -166,7 +166,9 @@ func (m *Import) writer() {
 	var failed error
 	for w := range m.work {
 		if failed == nil {
-			failed = m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.write(t, w) })
+			failed = db.Guard(func() error {
+				return m.of.rows.Bulk(m.ctx, func(t *layout.Tx) error { return m.write(t, w) })
+			})
 			if failed != nil {
 				m.done <- failed
 			}

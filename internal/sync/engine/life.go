@@ -211,6 +211,17 @@ func (d *Decider) founder(x *life) (f founder) {
 	return f
 }
 
+// Founder says which entry, by connector and anchor, founds an object that is not
+// there yet; nothing for others.
+func (d *Decider) Founder(id object.ID) (connector, anchor string) {
+	x := d.life(id)
+	if x == nil || x.founder == 0 {
+		return "", ""
+	}
+	f := d.founder(x)
+	return d.set.Connectors[f.rank].Name, f.anchor
+}
+
 func (s *lives) setKeys(x *life, keys []Key) {
 	if x.keys = 0; len(keys) == 0 {
 		return

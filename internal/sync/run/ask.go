@@ -70,7 +70,11 @@ func (r *Runner) asked(ctx context.Context, read func(*store.Tx) (*shownUnits, e
 	unasked[0] = a.moved
 	var wg sync.WaitGroup
 	for i, name := range names {
-		wg.Go(func() { unasked[i+1] = a.ask(ctx, name) })
+		wg.Go(func() {
+			if err := guard("connector "+name, func() error { unasked[i+1] = a.ask(ctx, name); return nil }); err != nil {
+				unasked[i+1] = append(unasked[i+1], err.Error())
+			}
+		})
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {

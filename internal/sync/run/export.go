@@ -58,10 +58,12 @@ func (r *Runner) exportStep(ctx context.Context, rep *StepReport) error {
 		if !ex.left.Has(stage) {
 			continue
 		}
-		err := ex.stage(ctx, stage)
-		if err == nil {
-			err = ex.keepNames(ctx)
-		}
+		err := guard("the export", func() error {
+			if err := ex.stage(ctx, stage); err != nil {
+				return err
+			}
+			return ex.keepNames(ctx)
+		})
 		if err != nil {
 			ex.out.Abort()
 			return ex.broke(err)
@@ -216,11 +218,20 @@ func oneAhead[T any](list iter.Seq2[T, error]) iter.Seq2[T, error] {
 		go func() {
 			defer close(done)
 			defer close(next)
-			for one, err := range list {
+			err := guard("what is sent", func() error {
+				for one, err := range list {
+					select {
+					case next <- made{one, err}:
+					case <-stop:
+						return nil
+					}
+				}
+				return nil
+			})
+			if err != nil {
 				select {
-				case next <- made{one, err}:
+				case next <- made{err: err}:
 				case <-stop:
-					return
 				}
 			}
 		}()

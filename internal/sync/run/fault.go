@@ -1,22 +1,43 @@
 package run
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
+	"muster/internal/base/object"
 	"muster/internal/base/problem"
+	"muster/internal/store"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/engine"
 )
 
 // codeFault is the name of a fault in Muster itself (ERR-41).
 const codeFault problem.Code = "unexpected-error"
 
+// synchronization is what is worked with where that is no single object.
+const synchronization = "the synchronization"
+
 // faultError is a fault in Muster itself, with the report that tells its makers
 // where it is.
 type faultError struct {
 	problem.Problem
-	report string
+	report            string
+	connector, anchor string // by what entry the object was founded that was worked with, where that is known
+}
+
+// faultOf is the fault that was recovered as value, while something worked with
+// the object.
+func faultOf(object string, value any) *faultError {
+	report := string(debug.Stack())
+	if f, ok := value.(*store.Fault); ok {
+		value, report = f.Value, f.Stack
+	}
+	return &faultError{Problem: problem.Problem{Code: codeFault, Object: object, Message: fmt.Sprintf("a fault in Muster itself: %v", value),
+		Fix: "send us its report, which «muster runs --json» shows beside it"}, report: report}
 }
 
 // Unwrap gives the problem, which is what people read.
@@ -25,13 +46,93 @@ func (f *faultError) Unwrap() error { return &f.Problem }
 // guarded calls a connector. A fault in it ends the step like an error of the
 // system, and not the program, which has other work to do.
 func guarded[T any](x *Connected, fn func() (T, error)) (out T, err error) {
+	err = guard("connector "+x.Name, func() (err error) {
+		out, err = fn()
+		return err
+	})
+	return out, err
+}
+
+// guard calls fn, which works with the object. A fault in it becomes an error;
+// so does one that the store met in work of its own.
+func guard(object string, fn func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = &faultError{problem.Problem{Code: codeFault, Object: "connector " + x.Name, Message: fmt.Sprintf("a fault in Muster itself: %v", fault),
-				Fix: "send us its report, which «muster runs --json» shows beside it"}, string(debug.Stack())}
+			err = faultOf(object, fault)
 		}
 	}()
-	return fn()
+	err = fn()
+	var fault *store.Fault
+	if errors.As(err, &fault) {
+		err = faultOf(object, fault)
+	}
+	return err
+}
+
+// guarded carries out the work of one step. A fault in it ends the step: what its
+// transaction wrote is taken back, and what is remembered of the store is thrown
+// away, as nobody knows how far it was true.
+func (r *Runner) guarded(s *StepReport, do func() error) error {
+	what := synchronization
+	if s.Connector != "" {
+		what = string(s.Do) + " of " + s.Connector
+	}
+	err := guard(what, do)
+	var f *faultError
+	if !errors.As(err, &f) {
+		return err
+	}
+	r.store.Forget()
+	if s.Result == "" || s.Result.GoesOn() { // nobody has told it yet
+		s.blame(err)
+	}
+	return err
+}
+
+// guardedBatch decides a batch. At a fault the objects are decided one by one, to
+// tell at whom it was met.
+func (d *deciding) guardedBatch(ctx context.Context, ids []object.ID) (*engine.Tally, error) {
+	t, err := d.decideThese(ctx, ids)
+	var f *faultError
+	if !errors.As(err, &f) {
+		return t, err
+	}
+	for i := range ids {
+		var one *faultError
+		if _, e := d.decideThese(ctx, ids[i:i+1]); errors.As(e, &one) {
+			one.connector, one.anchor = d.founderOf(ctx, ids[i])
+			one.Object = "the object that " + one.connector + "/" + one.anchor + " founded"
+			return nil, one
+		}
+	}
+	return nil, err
+}
+
+// decideThese decides some objects in a transaction of their own.
+func (d *deciding) decideThese(ctx context.Context, ids []object.ID) (tally *engine.Tally, err error) {
+	err = guard(synchronization, func() error {
+		return d.r.store.Read(ctx, func(t *store.Tx) error {
+			v, err := d.view(t)
+			if err == nil {
+				tally, err = d.dec.Batch(v, ids)
+			}
+			return err
+		})
+	})
+	return tally, err
+}
+
+// founderOf says by which entry the object was founded, or would be.
+func (d *deciding) founderOf(ctx context.Context, id object.ID) (connector, anchor string) {
+	connector, anchor = d.dec.Founder(id)
+	_ = d.r.store.Read(ctx, func(t *store.Tx) error { // if that fails too, the fault is told without
+		objs, err := t.Objects([]object.ID{id})
+		if o := objs[id]; o != nil {
+			connector, anchor, _ = strings.Cut(o.Founder, "/")
+		}
+		return err
+	})
+	return connector, anchor
 }
 
 // blame notes a fault in Muster itself, with its report, among the errors of the
@@ -42,7 +143,7 @@ func (s *StepReport) blame(err error) bool {
 		return false
 	}
 	s.Result = CallFailure
-	s.fail(ObjectError{Code: codeFault, Connector: s.Connector, Message: f.Problem.Error(), Report: f.report})
+	s.fail(ObjectError{Code: codeFault, Connector: cmp.Or(f.connector, s.Connector), Object: f.anchor, Message: f.Problem.Error(), Report: f.report})
 	return true
 }
 

@@ -71,11 +71,14 @@ func (r *Runner) importOnce(ctx context.Context, rep *StepReport, byHand bool) e
 	if len(rep.In) > 0 {
 		read = im.readPart
 	}
-	mark, err := read(ctx)
-	if err != nil {
-		return im.broke(err)
-	}
-	stats, err := im.imp.Finish(im.next(mark).text(), im.bad == 0)
+	var stats staging.Stats
+	err := guard("the import", func() error {
+		mark, err := read(ctx)
+		if err == nil {
+			stats, err = im.imp.Finish(im.next(mark).text(), im.bad == 0)
+		}
+		return err
+	})
 	if err != nil {
 		return im.broke(err)
 	}

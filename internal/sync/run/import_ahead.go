@@ -44,31 +44,34 @@ func (t *taker) work() {
 	defer close(t.done)
 	broken := false
 	for p := range t.parts {
-		for i := range p.records {
-			if broken {
-				break // it is told at the next part
-			}
-			if err := t.imp.Put(p.records[i]); err != nil {
+		if !broken { // it is told at the next part
+			if err := guard("the import", func() error { return t.take(&p) }); err != nil {
 				broken = true
 				t.failed <- err
-			}
-		}
-		for _, ref := range p.twice {
-			if broken {
-				break
-			}
-			news, err := t.imp.Twice(ref.Object)
-			if err != nil {
-				broken = true
-				t.failed <- err
-			}
-			if news {
-				t.twice.add(ref)
 			}
 		}
 		clear(p.records)
 		t.free <- part{p.records[:0], nil}
 	}
+}
+
+// take takes in what a part tells.
+func (t *taker) take(p *part) error {
+	for i := range p.records {
+		if err := t.imp.Put(p.records[i]); err != nil {
+			return err
+		}
+	}
+	for _, ref := range p.twice {
+		news, err := t.imp.Twice(ref.Object)
+		if err != nil {
+			return err
+		}
+		if news {
+			t.twice.add(ref)
+		}
+	}
+	return nil
 }
 
 func newPart() part { return part{records: make([]object.Record, 0, recordsAtOnce)} }

@@ -25,7 +25,9 @@ func (r *Runner) record(ctx context.Context, rep *Report) error {
 		return err
 	}
 	row := &store.Run{Started: rep.Started, Ended: rep.Ended, Done: true, Name: rep.Profile, Step: string(body), Result: string(rep.Result()), By: rep.By}
-	err = r.store.People(context.WithoutCancel(ctx), func(t *store.Tx) error { return t.SaveRun(row) })
+	err = guard("the record of the run", func() error {
+		return r.store.People(context.WithoutCancel(ctx), func(t *store.Tx) error { return t.SaveRun(row) })
+	})
 	rep.Run = row.No
 	return err
 }

@@ -109,6 +109,21 @@ func (s *StepReport) fail(e ObjectError) {
 	}
 }
 
+// Faults lists the reports of faults in Muster itself.
+func (r *Report) Faults() (reports []string) {
+	if r == nil {
+		return nil
+	}
+	for i := range r.Steps {
+		for _, e := range r.Steps[i].Errors {
+			if e.Report != "" {
+				reports = append(reports, e.Report)
+			}
+		}
+	}
+	return reports
+}
+
 func (s *StepReport) fault(f engine.ObjectFault) {
 	s.fail(ObjectError{Code: problem.Code(f.Code), Connector: f.Connector, Object: f.Anchor, Rule: f.Rule, Message: f.Message})
 }

@@ -119,12 +119,15 @@ func (r *Runner) alone(ctx context.Context, s Step, do func(context.Context, *St
 // step carries out one step and completes its report.
 func (r *Runner) step(ctx context.Context, s *StepReport, do func(context.Context, *StepReport) error) error {
 	s.Started = r.now()
-	give, err := r.take(ctx, s)
-	if err == nil {
-		err = do(ctx, s)
-		r.store.ForgetPlans()
-		give()
-	}
+	err := r.guarded(s, func() error {
+		give, err := r.take(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer give()
+		defer r.store.ForgetPlans()
+		return do(ctx, s)
+	})
 	s.Ended = r.now()
 	if err != nil && s.Message == "" {
 		s.Message = err.Error()

@@ -543,23 +543,20 @@ func (d *deciding) ahead(ctx context.Context, wg *sync.WaitGroup, todo engine.To
 func (d *deciding) view(t *store.Tx) (*store.View, error) { return t.View(d.connectors()).From(d.kept) }
 
 func (d *deciding) batch(ctx context.Context, ids []object.ID) (b batch) {
-	b.err = d.r.store.Read(ctx, func(t *store.Tx) error {
-		v, err := d.view(t)
-		if err == nil {
-			b.tally, err = d.dec.Batch(v, ids)
-		}
-		return err
-	})
+	b.tally, b.err = d.guardedBatch(ctx, ids)
 	if b.err != nil {
 		return b
 	}
-	var list []*engine.Unit
-	for _, v := range b.tally.Verdicts {
-		if v.Unit != nil && len(v.Faults) == 0 {
-			list = append(list, v.Unit)
+	b.err = guard(synchronization, func() error {
+		var list []*engine.Unit
+		for _, v := range b.tally.Verdicts {
+			if v.Unit != nil && len(v.Faults) == 0 {
+				list = append(list, v.Unit)
+			}
 		}
-	}
-	b.units = units.Encode(list)
+		b.units = units.Encode(list)
+		return nil
+	})
 	return b
 }
 
