@@ -13,6 +13,7 @@ const (
 	OpRetype  = 3 // a change: the old object went, and another of the same anchor came
 	OpRename  = 4 // a change, of the DN too
 	OpForget  = 5 // a placeholder turned out to be somebody who was known
+	OpNest    = 6 // its container came to be known; its name is as it was
 )
 
 // Staged is a change of an entry that an import has found and that is not yet
@@ -62,6 +63,8 @@ func (c *Staged) Append(b []byte) []byte {
 	switch c.Op {
 	case OpMissing:
 		b = AppendInstant(b, c.Row.Missing)
+	case OpNest:
+		b = AppendText(binary.AppendUvarint(b, uint64(c.Row.Parent)), c.Row.RDN)
 	case OpChange, OpRetype, OpRename:
 		b = appendEdges(appendEdges(b, c.Adds), c.Drops)
 		b = c.Row.Append(b)
@@ -76,6 +79,8 @@ func (t *Tx) ReadStaged(key int64, body []byte) (*Staged, error) {
 	switch c.Op {
 	case OpMissing:
 		c.Row.Missing = r.Instant()
+	case OpNest:
+		c.Row.Parent, c.Row.RDN = int64(r.Uvarint()), r.Text()
 	case OpChange, OpRetype, OpRename:
 		c.Adds, c.Drops = r.edges(key), r.edges(key)
 		w, err := t.ReadRow(key, 0, []byte(r.s))
@@ -94,6 +99,10 @@ func (c *Staged) Over(old *Row) Row {
 		w := *old
 		w.Flags |= RowMissing
 		w.Missing, w.Version = c.Row.Missing, old.Version+1
+		return w
+	case OpNest:
+		w := *old
+		w.Parent, w.RDN, w.Version = c.Row.Parent, c.Row.RDN, old.Version+1
 		return w
 	case OpChange, OpRetype, OpRename:
 		w := c.Row

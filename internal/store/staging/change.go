@@ -197,10 +197,13 @@ func (m *Import) compare(t *layout.Tx, c *change, was *layout.Row, edges []layou
 		m.retyped(was, w)
 		return nil // no value, arrival or reference of the old object is the new one's
 	}
+	stays := w.Parent == was.Parent && w.RDN == was.RDN
 	same := w.Image == was.Image && len(c.Adds) == 0 && len(c.Drops) == 0 && w.Typ == was.Typ &&
-		w.Anchor == was.Anchor && w.Parent == was.Parent && w.RDN == was.RDN && was.Flags&(layout.RowStub|layout.RowMissing) == 0 && was.Flags&layout.RowSeen != 0
+		w.Anchor == was.Anchor && (stays || nested(w, was)) && was.Flags&(layout.RowStub|layout.RowMissing) == 0 && was.Flags&layout.RowSeen != 0
 	if same {
-		c.Op = layout.OpHash
+		if c.Op = layout.OpHash; !stays {
+			c.Op = layout.OpNest
+		}
 		return nil
 	}
 	arrived, err = m.arrive(t, was, w, arrived)
@@ -218,13 +221,13 @@ func (m *Import) compare(t *layout.Tx, c *change, was *layout.Row, edges []layou
 
 // kindOf says how an entry changed.
 func kindOf(is, was *layout.Row) int64 {
-	moved := is.Parent != was.Parent || is.RDN != was.RDN
+	moved := (is.Parent != was.Parent || is.RDN != was.RDN) && !nested(is, was)
 	switch {
 	case was.Flags&layout.RowStub != 0:
 		return layout.OpChange
 	case is.Typ != was.Typ:
 		return layout.OpRetype
-	case was.Flags&layout.RowSeen != 0 && is.Flags&was.Flags&layout.RowNamed != 0 && moved && (is.Parent == 0) == (was.Parent == 0):
+	case was.Flags&layout.RowSeen != 0 && is.Flags&was.Flags&layout.RowNamed != 0 && moved:
 		return layout.OpRename
 	}
 	return layout.OpChange

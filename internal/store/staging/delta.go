@@ -236,6 +236,7 @@ func (m *Import) take(d *Delta) error {
 			if parent != 0 {
 				c.Row.Parent = layout.KeyAt(m.conn.Sym, parent)
 			}
+			m.lies(at, parent, d.Record.DN)
 		}
 		if ti.tracks {
 			c.Row.Extra = m.arrivals(ti, &d.Record)

@@ -76,6 +76,8 @@ type Import struct {
 	cells cells
 	names map[uint32]stubName // of what was named and not yet shown
 	up    map[string]uint32   // containers' places by folded DN; 0: not told yet
+	above map[uint32]bool     // the places of containers that were named
+	outer map[spot]*lying     // who was told before the container
 	moved names
 	types map[string]*typeInfo
 	last  *typeInfo
@@ -134,7 +136,7 @@ func (s *Imports) Begin(ctx context.Context, conn string, opts Options) (*Import
 	if taken {
 		return nil, ErrImporting
 	}
-	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, moved: newNames(), up: map[string]uint32{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
+	m := &Import{of: s, ctx: ctx, name: conn, opts: opts, index: s.rows.IndexesNow(), names: map[uint32]stubName{}, moved: newNames(), up: map[string]uint32{}, above: map[uint32]bool{}, outer: map[spot]*lying{}, types: map[string]*typeInfo{}, turned: map[uint32]int64{}}
 	if err := db.Guard(m.begin); err != nil {
 		m.leave()
 		return nil, err
@@ -308,13 +310,17 @@ func (m *Import) put(rec *object.Record) error {
 		}
 		return nil
 	}
-	refs, err := m.fingerprint(ti, rec, parent, rdn)
+	refs, err := m.fingerprint(ti, rec)
 	if err != nil {
 		return err
 	}
 	hash := printOf(rec.Print)
 	if rec.Print == 0 {
-		hash = printOf(xxhash.Sum64(m.scratch))
+		hash = xxhash.Sum64(m.scratch)
+		if rec.DN != "" {
+			hash ^= nameHash(parent, rdn)
+		}
+		hash = printOf(hash)
 	}
 	ti.rows++
 	m.stats.Shown++
@@ -323,6 +329,9 @@ func (m *Import) put(rec *object.Record) error {
 		if moved, err = m.saysLeft(ti, rec); err != nil {
 			return err
 		}
+	}
+	if at != 0 && rec.DN != "" {
+		m.lies(at, parent, rec.DN)
 	}
 	if at != 0 && *m.cells.hash(at) == hash && !moved {
 		*m.cells.state(at) |= cellSeen
@@ -338,6 +347,9 @@ func (m *Import) put(rec *object.Record) error {
 		at = m.next
 		m.next++
 		m.ids.put((*[16]byte)(&id), at)
+		if rec.DN != "" {
+			m.lies(at, parent, rec.DN)
+		}
 	}
 	st := m.cells.state(at)
 	*st = *st&^(cellStub|cellNameless) | cellSeen
@@ -355,12 +367,9 @@ func (m *Import) put(rec *object.Record) error {
 }
 
 // fingerprint writes what the row hash is taken over into m.scratch: all that
-// the system said, references by name.
-func (m *Import) fingerprint(ti *typeInfo, rec *object.Record, parent uint32, rdn string) (refs bool, err error) {
+// the system said but its name, references by name.
+func (m *Import) fingerprint(ti *typeInfo, rec *object.Record) (refs bool, err error) {
 	b := binary.AppendUvarint(m.scratch[:0], uint64(ti.sym))
-	if rec.DN != "" {
-		b = layout.AppendText(binary.AppendUvarint(b, uint64(parent)), rdn)
-	}
 	m.mark = m.mark[:0]
 	at := len(b)
 	b = binary.AppendUvarint(b, uint64(len(rec.Attrs)))
@@ -405,6 +414,7 @@ func (m *Import) container(dn string) uint32 {
 	}
 	at, _, _ := m.byDN(dn)
 	m.up[folded] = at
+	m.above[at] = true
 	return at
 }
 

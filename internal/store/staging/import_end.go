@@ -90,7 +90,7 @@ func (m *Import) Finish(mark string, complete bool) (Stats, error) {
 
 // writeRest writes what is known only now that everything was told.
 func (m *Import) writeRest(gone iter.Seq[uint32]) error {
-	for _, write := range []func() error{m.takeBack, func() error { return m.writeMissing(gone) }, m.settleNames, m.writeStubs, m.writeIndex} {
+	for _, write := range []func() error{m.takeBack, func() error { return m.writeMissing(gone) }, m.nest, m.settleNames, m.writeStubs, m.writeIndex} {
 		if err := write(); err != nil {
 			return err
 		}
@@ -137,11 +137,10 @@ func (m *Import) countStaged(t *layout.Tx) (ops map[int64]int64, gone []int64, e
 	return ops, gone, err
 }
 
-// writeContainers notes under which entries others lie: also those that were
-// told after what lies under them.
+// writeContainers notes under which entries others lie.
 func (m *Import) writeContainers(t *layout.Tx) {
-	for _, dn := range slices.Collect(maps.Keys(m.up)) {
-		if at := m.container(dn); at != 0 {
+	for at := range m.above {
+		if at != 0 {
 			t.Sets.Add(layout.Containers, layout.BE64(nil, layout.KeyAt(m.conn.Sym, at)))
 		}
 	}

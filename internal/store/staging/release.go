@@ -317,7 +317,7 @@ func reindex(t *layout.Tx, c *layout.Connector, was, is *layout.Row, ch *layout.
 		t.Sets.Drop(layout.EdgesIn, e.In())
 	}
 	t.AddEdges(ch.Adds)
-	if !c.DecideAll {
+	if !c.DecideAll && ch.Op != layout.OpNest {
 		t.Sets.Add(layout.DirtyOrder, layout.BE64(layout.OrderRec(nil, c.Sym, []byte(is.Anchor), key), c.Released))
 	}
 }

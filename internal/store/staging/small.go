@@ -20,7 +20,7 @@ const fewKept = 1 << 10
 // small returns the changes of an import that brought a few and nothing else, nil
 // if it brought more. gone are who was not shown.
 func (m *Import) small(gone iter.Seq[uint32]) []*change {
-	if m.opts.Staged || m.no != 0 || m.twice || len(m.cur.aliases) > 0 || !m.still() || m.next != layout.PlaceOf(m.conn.NextKey) {
+	if m.opts.Staged || m.no != 0 || m.twice || len(m.cur.aliases) > 0 || !m.still() || m.nests() || m.next != layout.PlaceOf(m.conn.NextKey) {
 		return nil
 	}
 	list := append([]*change{}, m.cur.changed...)

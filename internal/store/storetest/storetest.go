@@ -51,13 +51,13 @@ func Examine(t *testing.T, fresh func(testing.TB) string) {
 		name string
 		fn   func(*testing.T, func(testing.TB) string)
 	}{
-		{"Import", testImport}, {"Names", testNames}, {"Renames", testRenames}, {"TwoNames", testTwoNames}, {"Retype", testRetype}, {"Twice", testTwice}, {"Deltas", testDeltas}, {"SameTwice", testSameTwice}, {"ImportHistories", testImportHistories},
+		{"Import", testImport}, {"Names", testNames}, {"Renames", testRenames}, {"TwoNames", testTwoNames}, {"Nests", testNests}, {"Retype", testRetype}, {"Twice", testTwice}, {"Deltas", testDeltas}, {"SameTwice", testSameTwice}, {"ImportHistories", testImportHistories},
 		{"Accept", testAccept}, {"Memory", testMemory}, {"References", testReferences}, {"People", testPeople}, {"Sending", testSending}, {"Within", testWithin}, {"Reindex", testReindex}, {"Crash", testCrash},
 	} {
 		t.Run(q.name, func(t *testing.T) { q.fn(t, fresh) })
 	}
 	t.Run(staged, func(t *testing.T) { // the same with few changes kept as many are
-		for _, fn := range []func(*testing.T, func(testing.TB) string){testImport, testNames, testRenames, testTwoNames, testRetype, testTwice, testDeltas, testSameTwice, testImportHistories} {
+		for _, fn := range []func(*testing.T, func(testing.TB) string){testImport, testNames, testRenames, testTwoNames, testNests, testRetype, testTwice, testDeltas, testSameTwice, testImportHistories} {
 			fn(t, fresh)
 		}
 	})
