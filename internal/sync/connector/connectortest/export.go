@@ -3,7 +3,9 @@ package connectortest
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"muster/internal/base/expr"
 	"muster/internal/base/object"
 	"muster/internal/sync/connector"
 )
@@ -107,6 +109,30 @@ var exportCases = []testCase{
 		if !ok || !x.d.Traits.AnchorIsName && there.Anchor != r.Anchor {
 			x.Errorf("after the rename %s has the anchor %q, before %q", r.DN, there.Anchor, r.Anchor)
 		}
+	}},
+	{"export/rename sets the naming value", func(x *exam) {
+		x.exporter()
+		x.needs(x.Sample.NewDN != nil, "objects keep their names")
+		r := x.seed(1)[0]
+		typ, _ := x.d.Schema.Type(r.Type)
+		c := change(connector.Rename, r)
+		c.NewDN = x.Sample.NewDN(r)
+		before, after := expr.Naming(r.DN), expr.Naming(c.NewDN)
+		x.exported(c)
+		r.DN = c.NewDN
+		there, _ := x.there(r)
+		shown := false
+		for _, a := range typ.Attributes {
+			name := strings.ToLower(a.Name)
+			if is, ok := after[name]; ok {
+				shown = true
+				x.equal(there.Attrs.Get(a.Name).Has(object.Str(is)), true, a.Name+" has the new name")
+			}
+			if was, ok := before[name]; ok && was != after[name] {
+				x.equal(there.Attrs.Get(a.Name).Has(object.Str(was)), false, a.Name+" has the old name")
+			}
+		}
+		x.equal(shown, true, "the schema tells a naming attribute")
 	}},
 	{"export/rename taken", func(x *exam) {
 		x.exporter()

@@ -79,6 +79,12 @@ func (s *System) store(st *state, c connector.Change, r object.Record, whole boo
 			return r, err
 		}
 	}
+	switch names := s.naming(typ, r.DN); {
+	case c.Verb == connector.Add:
+		s.named(&r, r.DN)
+	case slices.ContainsFunc(c.Mods, func(m connector.Mod) bool { return names[m.Name] != "" && !has(r.Attrs.Get(m.Name), names[m.Name]) }):
+		return r, refuse(c, connector.NamingAttribute, "a value of the name cannot be taken away")
+	}
 	for _, a := range typ.Attributes {
 		if whole && a.Required && !r.Attrs.Has(a.Name) {
 			return r, refuse(c, connector.SchemaViolation, a.Name+" must have a value")
@@ -186,6 +192,9 @@ func (s *System) rename(st *state, c connector.Change, r object.Record) (object.
 	if err := s.place(st, c, c.NewDN); err != nil {
 		return r, err
 	}
+	r.Attrs = r.Attrs.Clone()
+	s.named(&r, c.NewDN)
+	st.put(r)
 	for _, below := range st.sorted() {
 		if !within(below.DN, r.DN) {
 			continue
@@ -196,7 +205,7 @@ func (s *System) rename(st *state, c connector.Change, r object.Record) (object.
 		s.noted(st, event{op: connector.Put, record: bare(below)})
 		s.retarget(st, old, "", below.DN)
 	}
-	r.DN = c.NewDN
+	r, _ = st.byName(r.Anchor, "")
 	return r, nil
 }
 

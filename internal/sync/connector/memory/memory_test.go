@@ -15,6 +15,7 @@ import (
 var schema = object.Schema{Types: []object.Type{
 	{Name: "person", Attributes: []object.Attribute{
 		{Name: "uid", Kind: object.String, Required: true, Unique: true},
+		{Name: "cn", Kind: object.String, Multi: true},
 		{Name: "title", Kind: object.String},
 		{Name: "mail", Kind: object.String, Multi: true},
 		{Name: "number", Kind: object.Int},
