@@ -115,7 +115,7 @@ func (c *cli) decisionCommand(d *decision) *cobra.Command {
 		f.BoolVar(&all, "all", false, "everything")
 	}
 	if d.use == "reject" || d.use == "narrow" || d.use == "approve" {
-		f.Int64Var(&sel.Plan, "plan", 0, "what plan `NO` would do, in place of what waits")
+		numberFlag(f, &sel.Plan, "plan", 0, "what plan `NO` would do, in place of what waits")
 		_ = cmd.RegisterFlagCompletionFunc("plan", c.completePlan)
 	}
 	if d.ask != "" {

@@ -50,7 +50,7 @@ func (c *cli) run(ctx context.Context, args []string) int {
 		c.command = nameOf(cmd)
 	}
 	if err != nil && !c.started {
-		err = misunderstood(cmd, err)
+		err = misunderstood(cmd, args, err)
 	}
 	if err == nil {
 		return c.code

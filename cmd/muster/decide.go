@@ -173,7 +173,7 @@ func isWord(s string) bool { return s != "" && !strings.ContainsAny(s, `/:.=," `
 
 func pageFlags(cmd *cobra.Command, p *run.Page) {
 	cmd.Flags().StringVar(&p.After, "after", "", "begin behind the item with this `KEY`, which the page before names")
-	cmd.Flags().IntVar(&p.Size, "size", 100, "at most `N` items")
+	numberFlag(cmd.Flags(), &p.Size, "size", 100, "at most `N` items")
 	cmd.Flags().StringVar(&p.Match, "match", "", "only items that contain this `TEXT`")
 }
 

@@ -32,6 +32,6 @@ theirs. Nothing is installed and no network is used. With --dir everything is ke
 		}),
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "keep everything in `DIR`")
-	cmd.Flags().IntVar(&people, "people", 0, "how many people `N` the organisation has; 2,000 if nothing is said")
+	numberFlag(cmd.Flags(), &people, "people", 0, "how many people `N` the organisation has; 2,000 if nothing is said")
 	return cmd
 }

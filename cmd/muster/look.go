@@ -68,7 +68,7 @@ is named exactly comes first, the others by the name they are found by, or sorte
 	}
 	f := cmd.Flags()
 	f.StringVar(&page.After, "after", "", "begin behind the object with this `ID`")
-	f.IntVar(&page.Size, "size", 100, "at most `N` objects")
+	numberFlag(f, &page.Size, "size", 100, "at most `N` objects")
 	f.StringVar(&page.Match, "match", "", "only objects whose name contains this `TEXT`")
 	f.StringVar(&page.Sort, "sort", "", "`ORDER`: name, type or founder")
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions([]string{"name", "type", "founder"}, cobra.ShellCompDirectiveNoFileComp))
@@ -154,7 +154,7 @@ func (c *cli) runsCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&page.After, "after", "", "begin behind the run with this `NO`")
-	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` runs")
+	numberFlag(cmd.Flags(), &page.Size, "size", 100, "at most `N` runs")
 	return cmd
 }
 

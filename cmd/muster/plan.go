@@ -60,7 +60,7 @@ The exit code is 0 if nothing would change, 4 if something would, 3 if guards wo
 	cmd.Flags().StringVar(&o.Release, "release", "", "as if the held import of `CONNECTOR` had been released")
 	_ = cmd.RegisterFlagCompletionFunc("release", c.completeConnector)
 	_ = cmd.MarkFlagDirname("rules")
-	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` objects")
+	numberFlag(cmd.Flags(), &page.Size, "size", 100, "at most `N` objects")
 	cmd.Flags().StringVar(&page.Match, "match", "", "only objects that contain this `TEXT`")
 	c.askFlag(cmd, "")
 	cmd.AddCommand(c.planList(), c.planShow(), c.planWaiting(), c.planHolds())
@@ -208,7 +208,7 @@ func (c *cli) planList() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&page.After, "after", "", "begin behind the plan with this `NO`")
-	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` plans")
+	numberFlag(cmd.Flags(), &page.Size, "size", 100, "at most `N` plans")
 	return cmd
 }
 
@@ -403,6 +403,6 @@ when somebody lifts it, when its time is over, or when the rules no longer want 
 		}),
 	}
 	cmd.Flags().StringVar(&page.After, "after", "", "begin behind the hold with this `KEY`")
-	cmd.Flags().IntVar(&page.Size, "size", 100, "at most `N` holds")
+	numberFlag(cmd.Flags(), &page.Size, "size", 100, "at most `N` holds")
 	return cmd
 }

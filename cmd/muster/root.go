@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -108,18 +109,23 @@ func nameOf(cmd *cobra.Command) string {
 }
 
 // misunderstood turns what cobra says of a command line into a problem.
-func misunderstood(cmd *cobra.Command, err error) error {
+func misunderstood(cmd *cobra.Command, args []string, err error) error {
 	var known *usageError
 	if errors.As(err, &known) {
 		return err
 	}
 	message, _, _ := strings.Cut(err.Error(), "\n")
+	if word := unknownWord(cmd, args); word != "" { // it says more than the flags behind it
+		message = fmt.Sprintf("unknown command %q", word)
+	}
 	help := "muster help"
 	if n := nameOf(cmd); n != "" {
 		help = "muster help " + n
 	}
 	fix := "see: " + help
-	if rest, ok := strings.CutPrefix(message, "unknown command "); ok {
+	if flag, why, ok := badValue(message); ok {
+		message = flag + why
+	} else if rest, ok := strings.CutPrefix(message, "unknown command "); ok {
 		word, _, _ := strings.Cut(strings.TrimPrefix(rest, `"`), `"`)
 		message = "there is no command " + word
 		if n := nameOf(cmd); n != "" {
@@ -137,6 +143,41 @@ func misunderstood(cmd *cobra.Command, err error) error {
 		}
 	}
 	return usage(message, fix)
+}
+
+// unknownWord returns the word that stands where a command should, "" if none does.
+func unknownWord(cmd *cobra.Command, args []string) string {
+	if cmd == nil || !cmd.HasSubCommands() || cmd.HasParent() && cmd.Runnable() {
+		return ""
+	}
+	_, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return ""
+	}
+	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
+		f := cmd.Flag(strings.TrimLeft(rest[0], "-"))
+		if rest = rest[1:]; f != nil && f.NoOptDefVal == "" && len(rest) > 0 {
+			rest = rest[1:]
+		}
+	}
+	if len(rest) == 0 {
+		return ""
+	}
+	return rest[0]
+}
+
+// badValue takes apart what is said of a flag whose value is unfit.
+func badValue(message string) (flag, why string, ok bool) {
+	if flag, ok := strings.CutPrefix(message, "flag needs an argument: "); ok {
+		return flag, " needs a value", true
+	}
+	rest, ok := strings.CutPrefix(message, "invalid argument ")
+	value, rest, _ := strings.Cut(rest, " for ")
+	flag, why, _ = strings.Cut(rest, " flag: ")
+	if strings.HasPrefix(why, "strconv.ParseBool") {
+		why = "it takes true or false, or stands alone"
+	}
+	return strings.Trim(flag, `"`) + " " + value, ": " + why, ok
 }
 
 // arguments checks how many arguments there are, and says what they are.
