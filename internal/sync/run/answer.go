@@ -77,15 +77,21 @@ func (ex *exporting) done(c *sending.Call, o connector.Outcome) (a store.Answer,
 }
 
 // counts reports that a call counts by what it did to the account: not a rename
-// to a temporary name, and not an update of what this step added or updated
-// before (STAT-11).
+// to a temporary name, and not an update of what this step updated before
+// (STAT-11).
 func (ex *exporting) counts(c *sending.Call) bool {
 	if c.Change.Verb != connector.Update {
 		return len(c.Carries) > 0
 	}
+	added := int64(0) // with what it was added
+	for i := range c.Entry.Pending {
+		if p := &c.Entry.Pending[i]; p.Name == space.Account {
+			added = p.SentNo
+		}
+	}
 	return !slices.ContainsFunc(c.Entry.Pending, func(p space.Pending) bool {
 		sent := p.SentNo >= ex.firstSent && (p.State == space.Sent || p.State == space.Unknown)
-		return sent && p.Name != space.Name && !slices.Contains(c.Carries, sending.Carried{Name: p.Name, Target: p.Target})
+		return sent && p.SentNo != added && p.Name != space.Name && !slices.Contains(c.Carries, sending.Carried{Name: p.Name, Target: p.Target})
 	})
 }
 
