@@ -23,6 +23,7 @@ import (
 	"muster/internal/store/storetest"
 	"muster/internal/sync/connector"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/gate"
 	"muster/internal/sync/oracle"
 	"muster/internal/sync/rules"
 	"muster/internal/sync/run"
@@ -62,7 +63,7 @@ func (d *stored) configure() error {
 	}
 	cfg := &run.Config{Tree: tree, Rules: d.set}
 	for _, c := range d.h.R.Connectors {
-		cfg.Connectors = append(cfg.Connectors, &run.Connected{Name: c.Name, Section: tree.Section("connector", c.Name), Schema: systemSchema(d.h.R, c.Name), Gate: run.Gate{Fewer: 101, Nulls: 101}, ExportBatch: 3})
+		cfg.Connectors = append(cfg.Connectors, &run.Connected{Name: c.Name, Section: tree.Section("connector", c.Name), Schema: systemSchema(d.h.R, c.Name), Gate: gate.Gate{Fewer: 101, Nulls: 101}, ExportBatch: 3})
 	}
 	d.runners = map[int]*run.Runner{}
 	for _, size := range sizes {

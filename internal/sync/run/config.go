@@ -14,6 +14,7 @@ import (
 	"muster/internal/base/problem"
 	"muster/internal/base/secret"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/gate"
 	"muster/internal/sync/rules"
 )
 
@@ -40,7 +41,7 @@ type Connected struct {
 	Kind        connector.Kind
 	Section     *config.Section
 	Schema      object.Schema
-	Gate        Gate
+	Gate        gate.Gate
 	ExportBatch int
 	read        object.Schema // as it was read from the system, in SchemaFolder
 }
@@ -140,7 +141,7 @@ func Check(tree *config.Tree, kinds []connector.Kind, folder fs.FS) (*Config, pr
 func (x *Connected) check(schemas fs.FS) problem.List {
 	s := x.Section
 	g := s.Sub("gate")
-	x.Gate, x.ExportBatch = Gate{Fewer: g.Number("fewer"), Nulls: g.Number("nulls")}, s.Int("exportBatch")
+	x.Gate, x.ExportBatch = gate.Gate{Fewer: g.Number("fewer"), Nulls: g.Number("nulls")}, s.Int("exportBatch")
 	var out problem.List
 	if x.Kind.Check != nil {
 		out = append(out, asProblems(s, x.Kind.Check(s))...)

@@ -6,6 +6,7 @@ import (
 
 	"muster/internal/base/object"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/gate"
 	"muster/internal/sync/metaverse"
 	"muster/internal/sync/space"
 )
@@ -253,7 +254,7 @@ type ConnectorStatus struct {
 	Entries    map[string]int64 `json:"entries"` // "connectors", "disconnectors", "placeholders", "missing"
 	Pending    map[string]int64 `json:"pending"` // "add", "update", "rename", "delete", "unknown", "contested", "failed"
 	LastImport time.Time        `json:"lastImport,omitzero"`
-	Held       []Suspicion      `json:"held,omitempty"` // why the health gate holds an import
+	Held       []gate.Suspicion `json:"held,omitempty"` // why the health gate holds an import
 	HeldSince  time.Time        `json:"heldSince,omitzero"`
 	NeedsFull  bool             `json:"needsFull"`
 }

@@ -10,6 +10,7 @@ import (
 	"muster/internal/store"
 	"muster/internal/store/staging"
 	"muster/internal/sync/connector"
+	"muster/internal/sync/gate"
 	"muster/internal/sync/space"
 )
 
@@ -364,8 +365,8 @@ func (r *Runner) ourDeletes(ctx context.Context, conn string) (map[string]int64,
 
 // suspect asks the health gate. It compares only what rules read. ours are the
 // accounts that we deleted ourselves, by type.
-func (r *Runner) suspect(x *Connected, before []staging.Stats, now staging.Stats, ours map[string]int64) []Suspicion {
-	released := make([]Census, 0, len(before))
+func (r *Runner) suspect(x *Connected, before []staging.Stats, now staging.Stats, ours map[string]int64) []gate.Suspicion {
+	released := make([]gate.Census, 0, len(before))
 	for i := len(before) - 1; i >= 0; i-- {
 		released = append(released, r.census(x.Name, before[i]))
 	}
@@ -377,7 +378,7 @@ func (r *Runner) suspect(x *Connected, before []staging.Stats, now staging.Stats
 }
 
 // lastEntries is how many entries of the type the import before showed.
-func lastEntries(released []Census, typ string) int {
+func lastEntries(released []gate.Census, typ string) int {
 	if len(released) == 0 {
 		return 0
 	}
@@ -385,8 +386,8 @@ func lastEntries(released []Census, typ string) int {
 }
 
 // census takes from an import's numbers what the gate compares.
-func (r *Runner) census(conn string, s staging.Stats) Census {
-	c := Census{Entries: map[string]int{}, Empty: map[string]map[string]int{}}
+func (r *Runner) census(conn string, s staging.Stats) gate.Census {
+	c := gate.Census{Entries: map[string]int{}, Empty: map[string]map[string]int{}}
 	for typ, t := range s.Types {
 		c.Entries[typ] = int(t.Rows)
 		c.Empty[typ] = map[string]int{}

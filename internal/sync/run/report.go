@@ -5,6 +5,7 @@ import (
 
 	"muster/internal/base/problem"
 	"muster/internal/sync/engine"
+	"muster/internal/sync/gate"
 )
 
 // Result is how a step ended, in MIM's words.
@@ -73,7 +74,7 @@ type StepReport struct {
 	Message   string           `json:"message,omitempty"` // why it ended early, or what to know
 	Counters  map[string]int64 `json:"counters"`          // by MIM's names, and our own
 	Errors    []ObjectError    `json:"errors,omitempty"`  // the first MaxErrors of them
-	Suspicion []Suspicion      `json:"suspicion,omitempty"`
+	Suspicion []gate.Suspicion `json:"suspicion,omitempty"`
 	Guards    []string         `json:"guards,omitempty"` // what tripped guards saw
 	Plan      int64            `json:"plan,omitempty"`
 	Waits     int64            `json:"waits,omitempty"` // of a preview: the plan that lists what would wait for people

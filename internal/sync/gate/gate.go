@@ -1,4 +1,7 @@
-package run
+// Package gate is the health gate: it compares how much an import tells with what
+// the imports before it told, and says what looks as if something were missing. It
+// holds nothing back itself.
+package gate
 
 import (
 	"fmt"
