@@ -101,7 +101,7 @@ func (b *begun) wait() {
 // readBegin begins a step and stops it in the middle, so that other steps happen
 // meanwhile.
 func readBegin(a *args) action {
-	do := readStoppable(a)
+	step := readInner(a, run.Sync, run.Export)
 	a.end(false)
 	return func(ctx context.Context, w *world) *problem.Problem {
 		if w.begun != nil {
@@ -111,7 +111,7 @@ func readBegin(a *args) action {
 		w.begun = b
 		go func() {
 			defer close(b.ended)
-			b.rep, b.err = do(ctx, w, b)
+			b.rep, b.err = w.doUntil(ctx, step, b)
 		}()
 		select {
 		case <-b.reached:
@@ -121,27 +121,18 @@ func readBegin(a *args) action {
 	}
 }
 
-// readStoppable reads a step that stops where it is told to wait.
-func readStoppable(a *args) func(context.Context, *world, *begun) (*run.StepReport, error) {
-	if a.is("export") {
-		conn := a.word("a connector")
-		return func(ctx context.Context, w *world, b *begun) (*run.StepReport, error) {
-			if s := w.systems[conn]; s != nil {
-				s.sent, s.begun = nil, b
-				defer func() { s.begun = nil }()
-			}
-			return w.runner(run.Options{}).Export(ctx, conn)
+// doUntil carries out a step that stops where it is told to wait: a synchronization
+// before it accepts, an export at its first call.
+func (w *world) doUntil(ctx context.Context, step run.Step, b *begun) (*run.StepReport, error) {
+	if s := w.systems[step.Connector]; s != nil {
+		s.sent, s.begun = nil, b
+		defer func() { s.begun = nil }()
+	}
+	return doStep(ctx, w.runner(run.Options{Observe: func(e run.Event) {
+		if step.Do == run.Sync && e.Phase == "accept" && e.Done == 0 {
+			b.wait()
 		}
-	}
-	a.must("sync")
-	o := run.SyncOptions{Full: a.is("full")}
-	return func(ctx context.Context, w *world, b *begun) (*run.StepReport, error) {
-		return w.runner(run.Options{Observe: func(e run.Event) {
-			if e.Phase == "accept" && e.Done == 0 {
-				b.wait()
-			}
-		}}).Sync(ctx, o)
-	}
+	}}), step)
 }
 
 // readFinish goes on with what was begun.

@@ -99,7 +99,7 @@ func (d *death) told() error {
 // done by a Muster that was started anew.
 func readInterrupt(a *args) action {
 	line := a.step.Line
-	do := readDying(a)
+	step := readInner(a, run.Sync, run.Import, run.Export)
 	m := moment{accepted: -1, objects: -1}
 	switch {
 	case a.is("before"):
@@ -124,27 +124,12 @@ func readInterrupt(a *args) action {
 		if w.begun != nil {
 			return stepProblem("a step was begun and has not ended", "end it with: finish")
 		}
-		return w.die(ctx, line, &death{moment: m}, do)
+		return w.die(ctx, line, &death{moment: m}, step)
 	}
-}
-
-// readDying reads the step in which Muster dies.
-func readDying(a *args) func(context.Context, run.Desk) (*run.StepReport, error) {
-	switch {
-	case a.is("sync"):
-		o := run.SyncOptions{Full: a.is("full")}
-		return func(ctx context.Context, desk run.Desk) (*run.StepReport, error) { return desk.Sync(ctx, o) }
-	case a.is("import"):
-		conn, full := a.word("a connector"), !a.is("delta")
-		return func(ctx context.Context, desk run.Desk) (*run.StepReport, error) { return desk.Import(ctx, conn, full) }
-	}
-	a.must("export")
-	conn := a.word("a connector")
-	return func(ctx context.Context, desk run.Desk) (*run.StepReport, error) { return desk.Export(ctx, conn) }
 }
 
 // die carries out a step until Muster dies, and starts it again.
-func (w *world) die(ctx context.Context, line int, d *death, do func(context.Context, run.Desk) (*run.StepReport, error)) *problem.Problem {
+func (w *world) die(ctx context.Context, line int, d *death, step run.Step) *problem.Problem {
 	for _, s := range w.systems {
 		s.sent, s.death = nil, d
 	}
@@ -152,7 +137,7 @@ func (w *world) die(ctx context.Context, line int, d *death, do func(context.Con
 	if err := w.reopen(ctx, store.Options{Before: d.statement}); err != nil {
 		return stepError(err)
 	}
-	rep, err := do(ctx, w.runner(run.Options{Observe: d.observe, Chunks: 1}))
+	rep, err := doStep(ctx, w.runner(run.Options{Observe: d.observe, Chunks: 1}), step)
 	for _, s := range w.systems {
 		s.death = nil
 	}

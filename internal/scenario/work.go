@@ -54,6 +54,37 @@ func (w *world) did(line int, rep *run.StepReport, err error) {
 	}
 }
 
+// readInner reads the step that another one carries out in its way; which are those
+// that may stand there.
+func readInner(a *args, which ...run.Do) run.Step {
+	step := run.Step{Do: which[len(which)-1]}
+	for _, do := range which {
+		if a.next(string(do)) {
+			step.Do = do
+		}
+	}
+	a.must(string(step.Do))
+	if step.Do == run.Sync {
+		step.Full = a.is("full")
+		return step
+	}
+	step.Connector = a.word("a connector")
+	step.Full = step.Do == run.Import && !a.is("delta")
+	return step
+}
+
+// doStep has a desk carry out a step.
+func doStep(ctx context.Context, desk run.Desk, step run.Step) (*run.StepReport, error) {
+	switch step.Do {
+	case run.Sync:
+		return desk.Sync(ctx, run.SyncOptions{Full: step.Full})
+	case run.Import:
+		return desk.Import(ctx, step.Connector, step.Full)
+	default:
+		return desk.Export(ctx, step.Connector)
+	}
+}
+
 func readImport(a *args) action {
 	conn, line := a.word("a connector"), a.step.Line
 	delta := a.is("delta")
