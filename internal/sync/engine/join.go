@@ -477,11 +477,11 @@ func (l *linker) together() error {
 }
 
 // mayConnect reports that a person's word links the entry: it is there and
-// unlinked, the object lives and has the place free, and some rule leads from
+// unlinked, the object lives, is not taken back and has the place free, and some rule leads from
 // the one to the other.
 func (l *linker) mayConnect(e *space.Entry, o object.ID) bool {
 	x := l.life(o)
-	if !e.Link.IsZero() || !e.Seen || !e.Missing.IsZero() || e.Deleting() || x == nil || x.typ == 0 || l.placeTaken(o, e) {
+	if !e.Link.IsZero() || !e.Seen || !e.Missing.IsZero() || e.Deleting() || x == nil || x.typ == 0 || l.birthRefused(o) || l.placeTaken(o, e) {
 		return false
 	}
 	return slices.ContainsFunc(l.set.inbound[[2]string{e.Connector, e.Type}], func(r *inrule) bool { return r.To == l.typ(x) })

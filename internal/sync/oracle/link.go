@@ -64,7 +64,7 @@ func (h *Hold) binds(now time.Time) bool {
 
 // together links what a person put together, if it can be.
 func (d *decision) together(e *space.Entry, o object.ID) {
-	if e == nil || e.Link != (object.ID{}) || !e.Seen || !e.Missing.IsZero() || e.Deleting() || d.alive[o] == "" || d.taken(e, o) {
+	if e == nil || e.Link != (object.ID{}) || !e.Seen || !e.Missing.IsZero() || e.Deleting() || d.alive[o] == "" || d.undone(o) || d.taken(e, o) {
 		return
 	}
 	if slices.ContainsFunc(d.r.In, func(in Inbound) bool { return in.covers(e) && in.To == d.alive[o] }) {
