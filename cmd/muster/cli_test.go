@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	for want, errs := range map[int][]error{
 		codeDone:        {nil},
-		codeFailed:      {errors.New("x"), &problem.Problem{Code: "no-such-object"}, &problem.Problem{Code: "failed-connection"}},
+		codeFailed:      {&problem.Problem{Code: "failed-connection", Where: problem.Position{File: "data.csv"}}, errors.New("x"), &problem.Problem{Code: "no-such-object"}, &problem.Problem{Code: "failed-connection"}},
 		codeUsage:       {usage("x", "y"), &problem.Problem{Code: "unknown-connector"}, problem.List{{Code: "anything", Where: problem.Position{File: "a.yaml"}}}},
 		codeNoStore:     {&problem.Problem{Code: app.CodeNoStore}},
 		codeInUse:       {fmt.Errorf("around: %w", &problem.Problem{Code: app.CodeStoreInUse})},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -69,12 +70,16 @@ func codeOf(err error) int {
 		return codeInterrupted
 	case slices.Contains(ours, code), strings.HasPrefix(string(code), "config-"):
 		return codeUsage
-	case errors.As(err, &list) && len(list) > 0 && list[0].Where.File != "":
-		return codeUsage
-	case errors.As(err, &p) && p.Where.File != "":
+	case errors.As(err, &list) && len(list) > 0 && written(list[0]), errors.As(err, &p) && written(p):
 		return codeUsage
 	}
 	return codeFailed
+}
+
+// written reports that the problem is in a file that a person wrote for Muster, not
+// in one that a system left.
+func written(p *problem.Problem) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json", ".txtar"}, strings.ToLower(filepath.Ext(p.Where.File)))
 }
 
 // codeOfSteps is the exit code of what steps did: the first that is not done

@@ -189,6 +189,12 @@ func arguments(least, most int) cobra.PositionalArgs {
 			return usage(nameOf(cmd)+" needs "+wanted(form, least, 0), "write it as: muster "+usageLine(cmd))
 		case len(args) < least:
 			return usage(nameOf(cmd)+" needs "+wanted(form, least, len(args))+" too", "write it as: muster "+usageLine(cmd))
+		case most == 0 && len(args) > 0 && cmd.HasAvailableSubCommands():
+			fix := "there are " + strings.Join(namesOf(cmd), ", ") + "; see: muster help " + nameOf(cmd)
+			if s := problem.Suggest(args[0], namesOf(cmd)); s != "" {
+				fix = s + " see: muster help " + nameOf(cmd)
+			}
+			return usage("there is no command "+nameOf(cmd)+" "+args[0], fix)
 		case most >= 0 && len(args) > most:
 			return usage(nameOf(cmd)+" does not know what to do with "+strings.Join(args[most:], " "), "write it as: muster "+usageLine(cmd)+"; put what has blanks in quotes")
 		}

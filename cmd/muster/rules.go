@@ -70,6 +70,11 @@ func (c *cli) showCheck(p *text.Printer, r *checked, problems problem.List) {
 	if what == "" {
 		what = "no sections"
 	}
+	if len(problems) == 0 && len(parts) == 0 {
+		p.Line("%s", p.Good("no problems")+", but nothing is described yet either")
+		p.Problems(r.Notes)
+		return
+	}
 	if len(problems) == 0 {
 		p.Line("%s", p.Good("no problems")+": "+what)
 		p.Problems(r.Notes)

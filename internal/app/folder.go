@@ -4,6 +4,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -44,6 +45,11 @@ func Check(dir string) (*run.Config, problem.List) {
 func noFolder(dir string) problem.List {
 	info, err := os.Stat(dir)
 	switch {
+	case dir == "":
+		return problem.List{{Code: config.CodeFile, Message: "no folder is named", Fix: "name one with --config DIR or $MUSTER_CONFIG, or begin one with: muster init DIR"}}
+	case errors.Is(err, fs.ErrNotExist):
+		return problem.List{{Code: config.CodeFile, Object: "the configuration folder " + dir, Message: "is not there",
+			Fix: "name the folder with --config DIR or $MUSTER_CONFIG, or begin one with: muster init DIR"}}
 	case err != nil:
 		return problem.List{{Code: config.CodeFile, Object: "the configuration folder " + dir, Message: "cannot be read", Err: err,
 			Fix: "name the folder with --config DIR or $MUSTER_CONFIG, or begin one with: muster init DIR"}}
@@ -191,7 +197,7 @@ settings:
 // editors complete it, into a folder that has none. It returns the files.
 func Begin(dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, err
+		return nil, &problem.Problem{Code: "no-such-file", Object: dir, Message: "this folder cannot be made", Err: errors.Unwrap(err), Fix: "name a folder that the account you are may write"}
 	}
 	if list := Names(dir, "settings"); len(list) > 0 {
 		return nil, &problem.Problem{Code: "folder-in-use", Object: dir, Message: "holds a configuration already", Fix: "name an empty folder"}

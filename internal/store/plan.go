@@ -187,7 +187,7 @@ func instant(us int64) time.Time {
 }
 
 // ErrNoPlan says that there is no plan with the number.
-var ErrNoPlan = errors.New("there is no such plan; `muster plan list` shows those that are kept")
+var ErrNoPlan = errors.New("there is no such plan")
 
 // Plan returns a plan.
 func (t *Tx) Plan(no int64) (Plan, error) {

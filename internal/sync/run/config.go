@@ -182,17 +182,34 @@ func holds(a object.Attribute) string {
 	return a.Kind.String()
 }
 
+// asProblems gives what a kind says of its settings the section as the place, and as
+// what it is about.
 func asProblems(s *config.Section, err error) problem.List {
+	var list problem.List
 	switch e := err.(type) { //nolint:errorlint // made by the kind itself
 	case nil:
 		return nil
 	case *problem.Problem:
-		return problem.List{e}
+		list = problem.List{e}
 	case problem.List:
-		return e
+		list = e
 	default:
 		return problem.List{s.Problem("connector-settings", err.Error(), "")}
 	}
+	out := make(problem.List, len(list))
+	head := s.Problem("", "", "")
+	for i, p := range list {
+		q := *p
+		if out[i] = &q; q.Where.File != "" && q.Where != head.Where || q.Source != "" {
+			continue // it knows better
+		}
+		if q.Where, q.Source = head.Where, head.Source; q.Object == "" {
+			q.Object = head.Object
+		} else {
+			q.Object = head.Object + ": " + q.Object
+		}
+	}
+	return out
 }
 
 // readSchema reads what was kept of the system's schema.

@@ -322,7 +322,7 @@ func (ed *editing) may() string {
 		names = append(names, a.Name)
 	}
 	if len(names) == 0 {
-		return "no attribute of a " + ed.typ.Name + " is editable; the configuration says so with editable: true"
+		return "no attribute of it is editable; an attribute of the metaverse is with editable: true"
 	}
 	return "people may edit " + strings.Join(names, ", ")
 }

@@ -85,7 +85,7 @@ func (r *Runner) pickWaiting(t *store.Tx, s Selection, only object.ID) ([]picked
 }
 
 func (r *Runner) pickPlan(t *store.Tx, s Selection, only object.ID) ([]picked, error) {
-	p, err := t.Plan(s.Plan)
+	p, err := planNo(t, s.Plan)
 	if err != nil {
 		return nil, err
 	}

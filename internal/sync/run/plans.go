@@ -2,6 +2,8 @@ package run
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"strings"
 
 	"muster/internal/base/object"
+	"muster/internal/base/problem"
 	"muster/internal/store"
 	"muster/internal/store/units"
 	"muster/internal/sync/engine"
@@ -46,9 +49,18 @@ func (r *Runner) Plan(ctx context.Context, no int64) (PlanInfo, error) {
 	return out, err
 }
 
+// planNo returns the plan that a person names.
+func planNo(t *store.Tx, no int64) (store.Plan, error) {
+	p, err := t.Plan(no)
+	if errors.Is(err, store.ErrNoPlan) {
+		return p, &problem.Problem{Code: "no-such-plan", Object: fmt.Sprintf("plan %d", no), Message: "there is no such plan", Fix: "see those that are kept with: muster plan list"}
+	}
+	return p, err
+}
+
 func planOf(t *store.Tx, no int64) (store.Plan, error) {
 	if no != 0 {
-		return t.Plan(no)
+		return planNo(t, no)
 	}
 	list, err := t.Plans(0, 20)
 	if err != nil {

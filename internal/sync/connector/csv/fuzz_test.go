@@ -65,7 +65,8 @@ func FuzzRows(f *testing.F) {
 			e := ours.next()
 			if e != nil {
 				var bad *rowError
-				faulty = errors.As(e, &bad) || errors.Is(e, errOpenQuote)
+				var open *openQuoteError
+				faulty = errors.As(e, &bad) || errors.As(e, &open)
 				if faulty {
 					return
 				}

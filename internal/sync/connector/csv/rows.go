@@ -51,8 +51,6 @@ type rowError struct {
 // Error says what is wrong, without the place.
 func (e *rowError) Error() string { return e.text }
 
-var errOpenQuote = errors.New("a quoted field never ends")
-
 func newRows(src io.Reader, f Format, buffer int) *rows {
 	return &rows{
 		src: src, delim: f.Delimiter, lazy: f.Lazy, maxField: f.MaxField,
@@ -276,8 +274,18 @@ func (r *rows) quotedField(whole *[]byte, line []byte) (rest []byte, more bool, 
 
 // openQuote is the fault of a quote that swallows the file: nobody can say
 // where the next row starts.
+// openQuoteError says which field began with a quote and did not end.
+type openQuoteError struct {
+	line int
+	how  string
+}
+
+func (e *openQuoteError) Error() string {
+	return fmt.Sprintf("the quoted field that starts in line %d %s", e.line, e.how)
+}
+
 func (r *rows) openQuote(line int, how string) error {
-	return fmt.Errorf("the quoted field that starts in line %d %s: %w", line, how, errOpenQuote)
+	return &openQuoteError{line, how}
 }
 
 func (r *rows) fault(line []byte, at int, text, fix string) error {
