@@ -77,6 +77,12 @@ func (p *played) Find(ctx context.Context, w connector.Whereabouts) (object.Reco
 	if err == nil && r.Type == container {
 		return object.Record{}, connector.ErrNotFound
 	}
+	if code, ok := p.s.silent[r.Anchor]; err == nil && ok {
+		return object.Record{}, &connector.Refusal{Object: r.Anchor, Code: code, Err: errTold}
+	}
+	if err == nil && (p.s.hidden[r.Anchor] || !p.chosen(&r)) {
+		return object.Record{}, connector.ErrNotFound
+	}
 	for _, f := range p.s.faults {
 		if err == nil && r.Attrs.Get(f.attr).Has(object.Str(f.value)) {
 			panic(f.fault())
@@ -118,7 +124,7 @@ func (p *played) Import(ctx context.Context, scope connector.Scope, emit func(ob
 			return errCut(p.s.cutCode)
 		}
 		if code, ok := p.s.silent[r.Anchor]; ok {
-			return scope.Refuse(&connector.Refusal{Object: r.Anchor, Code: code, Err: errTold})
+			return scope.Refuse(&connector.Refusal{Object: r.Anchor, Anchor: r.Anchor, Code: code, Err: errTold})
 		}
 		if err := emit(r); err != nil || !p.s.twice[r.Anchor] {
 			return err
@@ -147,7 +153,7 @@ func (p *played) ImportSince(ctx context.Context, scope connector.Scope, from co
 			return !ok
 		})
 		if code, ok := p.s.silent[d.Record.Anchor]; ok {
-			return scope.Refuse(&connector.Refusal{Object: d.Record.Anchor, Code: code, Err: errTold})
+			return scope.Refuse(&connector.Refusal{Object: d.Record.Anchor, Anchor: d.Record.Anchor, Code: code, Err: errTold})
 		}
 		return emit(d)
 	})

@@ -65,6 +65,7 @@ const (
 // the others can go on. Any other error ends the step.
 type Refusal struct {
 	Object string // the object in the system's words: anchor, DN, or file:line
+	Anchor string // of an import: by which a Finder can be asked for the object again; "" if that is not known
 	Code   problem.Code
 	Err    error
 }

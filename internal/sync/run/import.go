@@ -29,6 +29,10 @@ type importing struct {
 
 	twice repeated // what was told several times
 
+	again map[string]bool // anchors of refused objects that can be asked for again
+	ask   int64           // refusals of these
+	known bool            // something was imported before
+
 	from  watermark // where the last import left off
 	lacks bool      // changes came of objects that are not known
 }
@@ -63,7 +67,7 @@ func (r *Runner) importOnce(ctx context.Context, rep *StepReport, byHand bool) e
 		rep.Result = NoStartBadConfig
 		return wrong
 	}
-	im := &importing{r: r, x: x, rep: rep, full: rep.Full, hand: byHand}
+	im := &importing{r: r, x: x, rep: rep, full: rep.Full, hand: byHand, again: map[string]bool{}}
 	if err := im.open(ctx); err != nil {
 		return err
 	}
@@ -139,7 +143,11 @@ func codeOf(err error) problem.Code {
 // whence finds where the last import left off.
 func (im *importing) whence(ctx context.Context) error {
 	return im.r.store.Read(ctx, func(t *store.Tx) (err error) {
-		im.from, err = markOf(t, im.x)
+		if im.from, err = markOf(t, im.x); err != nil {
+			return err
+		}
+		last, err := t.LastImports(im.x.Name, 1)
+		im.known = len(last) > 0
 		return err
 	})
 }
@@ -188,20 +196,10 @@ func (im *importing) readChanges(ctx context.Context, since connector.SinceImpor
 	if err == nil {
 		err = im.imp.Drain()
 	}
-	return mark, err
-}
-
-// next is where the next import begins: where this one did if it refused
-// something, so that this is told again.
-func (im *importing) next(mark connector.Mark) watermark {
-	w := watermark{im.x.selection(), mark}
-	switch {
-	case im.lacks, (im.bad > 0 || len(im.rep.In) > 0) && im.from.selection != w.selection:
-		return watermark{}
-	case im.bad > 0, len(im.rep.In) > 0: // the rest of the system was not looked at
-		return im.from
+	if err == nil {
+		err = im.askAgain(ctx)
 	}
-	return w
+	return mark, err
 }
 
 // unknown refuses a change of an object that we do not know; only a full import
@@ -248,6 +246,10 @@ func (im *importing) refused(n int64) {
 
 func (im *importing) refuse(ref *connector.Refusal) {
 	im.refused(1)
+	if _, ok := im.conn.(connector.Finder); ok && ref.Anchor != "" && len(im.again) <= mostRefused {
+		im.again[ref.Anchor] = true
+		im.ask++
+	}
 	e := ObjectError{Code: ref.Code, Connector: im.x.Name, Object: ref.Object, Message: string(ref.Code)}
 	if ref.Err != nil {
 		e.Message = ref.Err.Error()

@@ -150,6 +150,11 @@ var importCases = []testCase{
 		if refusals[0].Code == "" || refusals[0].Object == "" {
 			x.Errorf("the refusal does not say what and why: %+v", refusals[0])
 		}
+		if f, ok := x.c.(connector.Finder); ok && refusals[0].Anchor != "" {
+			if _, err := f.Find(x.Context(), connector.Whereabouts{Anchor: refusals[0].Anchor}); errors.Is(err, connector.ErrNotFound) {
+				x.Errorf("%s was refused, and when it is asked for it is not there", refusals[0].Anchor)
+			}
+		}
 		_, err := x.c.Import(x.Context(), connector.Scope{}, func(object.Record) error { return nil })
 		x.refused(err)
 		stop := errors.New("stop")

@@ -160,6 +160,7 @@ func (r *reader) tell(ctx context.Context, e *ldap3.Entry, emit func(object.Reco
 	var refusal *connector.Refusal
 	switch {
 	case asError(err, &refusal):
+		refusal.Anchor, _ = r.anchor(e) // without one it cannot be asked for again
 		return r.scope.Refuse(refusal)
 	case err != nil || rec == nil:
 		return err

@@ -41,6 +41,7 @@ func pass(r object.Record, scope connector.Scope, onTell func(object.Record) err
 	err := onTell(r)
 	var refusal *connector.Refusal
 	if errors.As(err, &refusal) {
+		refusal.Anchor = r.Anchor
 		return false, scope.Refuse(refusal)
 	}
 	return err == nil, err

@@ -207,7 +207,7 @@ func (m *merger) advance(r *run) error {
 		}
 		k, err := key(r.columns, row)
 		if err != nil {
-			if err := m.refuse(fmt.Sprint(r.where, " ", shownKey(row[:len(r.columns)])), err); err != nil {
+			if err := m.refuse(fmt.Sprint(r.where, " ", shownKey(row[:len(r.columns)])), "", err); err != nil {
 				return err
 			}
 			continue
@@ -267,7 +267,7 @@ func (m *merger) object(each func(told) error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	return m.refuse(name, err)
+	return m.refuse(name, m.anchorOf(k), err)
 }
 
 // read makes a record of a row and its values; nil if the row is of another
@@ -350,7 +350,7 @@ func (m *merger) strays(k []object.Value) error {
 				continue
 			}
 			err := bad(connector.BadReference, "column %s: %s has no such object", r.columns[0].name, m.main.where)
-			if err := m.refuse(r.where+" "+m.anchorOf(owner), err); err != nil {
+			if err := m.refuse(r.where+" "+m.anchorOf(owner), "", err); err != nil {
 				return err
 			}
 		}
@@ -358,9 +358,10 @@ func (m *merger) strays(k []object.Value) error {
 	return nil
 }
 
-// refuse hands over an object that cannot be read.
-func (m *merger) refuse(name string, err error) error {
-	r := &connector.Refusal{Object: name, Code: connector.ReadError, Err: err}
+// refuse hands over an object that cannot be read; its anchor is "" where nobody can
+// be asked for.
+func (m *merger) refuse(name, anchor string, err error) error {
+	r := &connector.Refusal{Object: name, Anchor: anchor, Code: connector.ReadError, Err: err}
 	var f *fault
 	if errors.As(err, &f) {
 		r.Code = f.code
