@@ -116,7 +116,7 @@ var (
 		"scenario":      {3800, "one file a step or expectation of the story language"},
 		"store":         {5700, "views, and what plans write, are to become rooms of their own over store/layout"},
 		"store/staging": {3200, "an import: what was told, by whom, where it lies, and what differs"},
-		"sync/engine":   {6700, "the passes read one plan's state; counted with its tests' world"},
+		"sync/engine":   {6750, "the passes read one plan's state; counted with its tests' world"},
 		"sync/oracle":   {4330, "the reference engine and the random histories, which read its unexported parts"},
 		"sync/run":      {8950, "steps, decisions and looking are to become rooms of their own"},
 	}

@@ -142,7 +142,8 @@ func (d *Decider) Batch(v View, ids []object.ID) (*Tally, error) {
 }
 
 // seen finds who was decided by what objects on which a rule failed would be:
-// those that refer to them, or name an entry of theirs.
+// those that refer to them, or name an entry of theirs; and unlinked entries that
+// ask by their keys: by the old ones, or the ones that they would have.
 func (w *worker) seen(t *Tally) error {
 	for _, vd := range t.Verdicts {
 		if len(vd.Faults) == 0 {
@@ -152,9 +153,13 @@ func (w *worker) seen(t *Tally) error {
 		for _, e := range w.v.EntriesOf(vd.Object) {
 			entries = append(entries, e.ID)
 		}
-		if err := w.v.Load(Need{Referrers: []object.ID{vd.Object}, Namers: entries}); err != nil {
+		if err := w.v.Load(Need{Referrers: []object.ID{vd.Object}, Namers: entries, Candidates: vd.keys}); err != nil {
 			return err
 		}
+		for _, k := range vd.keys {
+			vd.Entries = append(append(vd.Entries, w.v.Candidates(k)...), w.asking(k)...)
+		}
+		sortIDs(&vd.Entries)
 		vd.Seen = slices.Clone(w.v.Referrers(vd.Object))
 		for _, e := range entries {
 			vd.Seen = append(vd.Seen, w.v.Namers(e)...)
@@ -162,6 +167,41 @@ func (w *worker) seen(t *Tally) error {
 		sortIDs(&vd.Seen)
 	}
 	return nil
+}
+
+// foundBy lists the join keys that the object had while entries joined, and those
+// that it was accepted with.
+func (w *worker) foundBy(h *hub) (keys []Key) {
+	add := func(typ string, attrs object.Attrs) {
+		for _, a := range w.set.keys[typ] {
+			for _, v := range attrs.Get(a.Name) {
+				keys = append(keys, Key{typ, a.Name, object.Key(v, a.Folded)})
+			}
+		}
+	}
+	if typ := w.hubType(h, free); typ != "" {
+		add(typ, w.soughtPicture(typ, w.entries(h, free), h.stored).attrs)
+	}
+	if h.stored != nil {
+		add(h.stored.Type, h.stored.Attrs)
+	}
+	return keys
+}
+
+// asking lists the entries that were tried and stay unlinked, and ask by the key.
+func (d *Decider) asking(k Key) []object.ID {
+	by := d.askers.Load()
+	if by == nil { // several workers may work it out
+		m := map[Key][]object.ID{}
+		for id, keys := range d.asks {
+			for _, k := range keys {
+				m[k] = append(m[k], id)
+			}
+		}
+		by = &m
+		d.askers.Store(by)
+	}
+	return (*by)[k]
 }
 
 // count adds what guards count in the unit; in a protected population each

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"muster/internal/base/object"
@@ -63,8 +64,9 @@ type Decider struct {
 	keyed   owners                  // touched objects by the keys the plan leaves them
 	names   map[print]uint32        // unique names given in this plan, and to which object
 	queued  map[object.ID]*Queued
-	bound   map[Target]bool       // links that people wanted
-	asks    map[object.ID][]Key   // keys by which tried entries ask to join; none once linked
+	bound   map[Target]bool     // links that people wanted
+	asks    map[object.ID][]Key // keys by which tried entries ask to join; none once linked
+	askers  atomic.Pointer[map[Key][]object.ID]
 	holds   map[object.ID][]*Hold // written by guards in this plan
 	faults  []ObjectFault
 	unnamed map[object.ID]ObjectFault // objects that did not get their name
@@ -127,6 +129,7 @@ func Begin(set *rules.Set, trig Trigger) *Decider {
 func (d *Decider) reset() {
 	d.lives, d.entries, d.links = newLives(), numbered(d.trig.Entries), nil
 	d.eff, d.keyed, d.names = map[object.ID]object.ID{}, newOwners(), map[print]uint32{}
+	d.askers.Store(nil)
 	d.moved, d.faults, d.unnamed, d.alone = nil, nil, nil, 0
 	d.queued, d.asks, d.bound = map[object.ID]*Queued{}, map[object.ID][]Key{}, map[Target]bool{}
 }

@@ -314,6 +314,7 @@ type Verdict struct {
 	Faults  []ObjectFault // rules that failed on this object; it stays as it is
 	Entries []object.ID   // of an object that stays so: by whom the next run comes to try it again
 	Seen    []object.ID   // who was decided as if it did not stay so: they are decided again with it
+	keys    []Key         // by which entries found it, and by which they find it as it stays
 	Unborn  bool          // the object that stays so is not there yet: who refers to it waits (ACC-5)
 }
 

@@ -309,7 +309,7 @@ func (w *worker) verdict(id object.ID) *Verdict {
 		h.fault(f)
 	}
 	if len(h.faults)+w.pictureFaults(h) > 0 {
-		v.Faults, v.Unborn = w.gatherFaults(h), h.stored == nil
+		v.Faults, v.Unborn, v.keys = w.gatherFaults(h), h.stored == nil, w.foundBy(h)
 		for _, e := range w.entries(h, free) {
 			v.Entries = append(v.Entries, e.ID)
 		}

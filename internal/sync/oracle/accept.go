@@ -252,7 +252,7 @@ func (w *World) setAccount(c Change) {
 		}
 	case c.Op == AddAccount:
 		if e != nil {
-			e.Link = object.ID{}
+			e.Link, e.Explicit = object.ID{}, false
 		}
 		n := 0
 		for w.Entries[space.AccountID(c.Connector, c.Object, n)] != nil {
