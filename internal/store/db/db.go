@@ -30,7 +30,7 @@ type Options struct {
 type DB struct {
 	opts    Options
 	engine  engine
-	readers chan session
+	readers *pool
 	writer  session
 	lanes   lanes
 	own     *owner
@@ -65,7 +65,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	if opts.Readers == 0 {
 		opts.Readers = 4
 	}
-	d := &DB{opts: opts, readers: make(chan session, opts.Readers)}
+	d := &DB{opts: opts, readers: newPool(opts.Readers)}
 	var err error
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		err = d.openSQLite(ctx, path)
@@ -77,9 +77,6 @@ func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	if err != nil {
 		d.own.release()
 		return nil, err
-	}
-	for range opts.Readers {
-		d.readers <- nil // opened when first needed
 	}
 	return d, nil
 }
@@ -100,10 +97,9 @@ func (d *DB) Close() error {
 		return err
 	}
 	for range d.opts.Readers {
-		if s := <-d.readers; s != nil {
-			s.close()
-		}
+		<-d.readers.free
 	}
+	d.readers.close()
 	if d.writer != nil {
 		d.writer.close()
 	}
@@ -117,17 +113,8 @@ func (d *DB) Abort() {
 	if d.writer != nil {
 		d.writer.close()
 	}
-	for {
-		select {
-		case s := <-d.readers:
-			if s != nil {
-				s.close()
-			}
-		default:
-			d.own.release()
-			return
-		}
-	}
+	d.readers.close()
+	d.own.release()
 }
 
 // Read calls fn with a transaction that sees one moment and changes nothing.
@@ -136,8 +123,8 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 		return d.part(ctx, false, fn)
 	}
 	select {
-	case s := <-d.readers:
-		return d.readWith(ctx, s, fn)
+	case <-d.readers.free:
+		return d.readFree(ctx, fn)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -146,17 +133,21 @@ func (d *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 // ReadIfFree is Read if there is a connection that nobody uses, and tells so: who
 // has one already must not wait for another. Within a transaction there is none.
 func (d *DB) ReadIfFree(ctx context.Context, fn func(*Tx) error) (ran bool, err error) {
+	if d.outer != nil {
+		return false, nil
+	}
 	select {
-	case s := <-d.readers:
-		return true, d.readWith(ctx, s, fn)
+	case <-d.readers.free:
+		return true, d.readFree(ctx, fn)
 	default:
 		return false, nil
 	}
 }
 
-// readWith uses the connection, or another where it has ended, and puts it back.
-func (d *DB) readWith(ctx context.Context, s session, fn func(*Tx) error) error {
-	defer func() { d.readers <- s }()
+// readFree uses one of the free connections, or opens another.
+func (d *DB) readFree(ctx context.Context, fn func(*Tx) error) error {
+	s := d.readers.take()
+	defer func() { d.readers.put(s) }()
 	if s == nil || !s.usable() {
 		fresh, err := d.engine.open(ctx, false)
 		if err != nil {

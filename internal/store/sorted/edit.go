@@ -7,8 +7,10 @@ import (
 	"muster/internal/store/db"
 )
 
-// editAtOnce is how many changes are worked off with their chunks in memory.
-const editAtOnce = 4096
+// editAtOnce is how many changes are worked off with their chunks in memory. Each
+// may fall into another, and SQLite keeps what a statement writes over until the
+// statement has ended.
+const editAtOnce = 512
 
 // floorChunk finds the chunk of the run into which each of c0 falls. The
 // statements are written so that neither database can choose a bad plan.
