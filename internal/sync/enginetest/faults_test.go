@@ -28,7 +28,7 @@ var faults = []fault{
 	{long: true, what: "an account never sent keeps its place (LINK-12)", file: "join.go", old: "|| e.Unsent() || e.DeletionSent() }", new: "|| e.DeletionSent() }"},
 	{long: true, what: "a held key joins (LINK-30)", file: "join.go", old: "Name: a.Name}, vs) != nil {", new: "Name: a.Name}, vs) != nil && false {", histories: 1000},
 	{long: true, what: "several: next waits (LINK-9)", file: "join.go", old: "case len(fits) > 1 && !j.Next:", new: "case len(fits) > 1:"},
-	{long: true, what: "who was cut by a rule joins again (LINK-25)", file: "join.go", old: "&& e.Cut.IsZero() && !e.Explicit &&", new: "&& !e.Explicit &&"},
+	{long: true, what: "who was cut by a rule joins again (LINK-25)", file: "join.go", old: "&& e.Cut.IsZero() && ", new: "&& "},
 	{long: true, what: "who is parted by a person joins (LINK-27)", file: "hold.go", old: "return h.Target.Kind == EntryLink && h.AtValue && len(h.Instead) == 0 && !h.over(now)", new: "return false"},
 	{long: true, what: "who is freed is not tried again (LINK-22)", file: "join.go", old: "l.tried.set(l, id, false)", new: "", histories: 2000},
 	{long: true, what: "objects end before their entries may join (LINK-15)", file: "link.go", old: "if again, err = l.cut(); err == nil && !again {", new: "if again, err = l.cut(); err == nil {", histories: 1000},
@@ -50,10 +50,10 @@ var faults = []fault{
 	{long: true, what: "who names an entry that comes is not decided (DELTA-4)", file: "decide.go", old: "sortIDs(&changed)", new: "changed = nil"},
 	{long: true, what: "who reads through a reference is not decided (DELTA-5)", file: "decide.go", old: "if len(w.set.through) > 0 {\n\t\t\t\t\treturn true", new: "if false {\n\t\t\t\t\treturn true", histories: 1000},
 	{long: true, what: "an undone entry is not marked (HOLD-22)", file: "apply.go", old: "if a.u.Undone {", new: "if false {"},
-	{long: true, what: "a person's link is like any other (LINK-26)", file: "apply.go", old: "To: a.u.Object, Explicit: word})", new: "To: a.u.Object})", histories: 1000},
+	{long: true, what: "a person's link is like any other (LINK-26)", file: "apply.go", old: "To: a.u.Object, Explicit: word}", new: "To: a.u.Object}; _ = word", histories: 1000},
 	{long: true, what: "holds outlive their object (HOLD-24)", file: "apply.go", old: "a.e.Holds = append(a.e.Holds, h)", new: "_ = h"},
 	{long: true, what: "a new account takes the id of an old one", file: "apply.go", old: "if a.v.Entry(id) == nil {", new: "if true {"},
-	{long: true, what: "a unit does not wait for whom its references name (ACC-5)", file: "marks.go", old: "case AddRef, AddAccountRef:\n\t\t\tw.rest(o, c.Target)", new: "case AddRef, AddAccountRef:"},
+	{long: true, what: "a unit does not wait for whom its references name (ACC-5)", file: "marks.go", old: "case AddRef, AddAccountRef:\n\t\t\tr.rest(o, c.Target)", new: "case AddRef, AddAccountRef:"},
 }
 
 // TestPlantedFaultsAreCaught builds the comparison with one fault at a time and
@@ -64,6 +64,7 @@ func TestPlantedFaultsAreCaught(t *testing.T) {
 	}
 	for _, f := range faults {
 		if f.long && !long() {
+			f.fitting(t) // or it is found out of date in the long form only
 			continue
 		}
 		t.Run(f.what, func(t *testing.T) {
@@ -78,6 +79,19 @@ func TestPlantedFaultsAreCaught(t *testing.T) {
 	}
 }
 
+// fitting returns the source that the fault fits into.
+func (f *fault) fitting(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "engine", f.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), f.old); n != 1 {
+		t.Errorf("%s has %q %d times, want once; plant the fault anew", f.file, f.old, n)
+	}
+	return string(source)
+}
+
 // planted runs the comparison with the fault, by an overlay over the source.
 func planted(t *testing.T, f fault) ([]byte, error) {
 	t.Helper()
@@ -85,16 +99,10 @@ func planted(t *testing.T, f fault) ([]byte, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), f.old); n != 1 {
-		t.Fatalf("%s has %q %d times, want once; plant the fault anew", f.file, f.old, n)
-	}
+	source := f.fitting(t)
 	dir := t.TempDir()
 	wrong, overlay := filepath.Join(dir, "wrong.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(wrong, []byte(strings.Replace(string(source), f.old, f.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(wrong, []byte(strings.Replace(source, f.old, f.new, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {path: wrong}})
