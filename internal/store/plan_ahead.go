@@ -28,9 +28,9 @@ type decoded struct {
 }
 
 const (
-	readAhead    = 8       // chunks that are read with one statement
-	decodedAhead = 4       // chunks that are decoded before they are asked for
-	changesAhead = 25_000  // in them, with which no other is begun
+	readAhead    = 8      // chunks that are read with one statement
+	decodedAhead = 4      // chunks that are decoded before they are asked for
+	changesAhead = 25_000 // in them, with which no other is begun
 )
 
 // Accepting begins with the chunk from. What it reads goes on until End.
