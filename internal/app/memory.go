@@ -10,7 +10,7 @@ import (
 // whole stays well below the half gigabyte that Muster may take.
 const (
 	gcPercent   = 200
-	memoryLimit = 370 << 20
+	memoryLimit = 400 << 20
 )
 
 // TuneMemory trades memory for speed within the limit. It is called once, when

@@ -348,7 +348,7 @@ func (r *Runner) firstPlanned(t *store.Tx) (map[string]bool, error) {
 // unit of a group may have a hundred thousand.
 const (
 	chunksAtOnce  = 32
-	changesAtOnce = 100_000
+	changesAtOnce = 250_000
 )
 
 // accepting is one transaction of acceptance.
