@@ -68,7 +68,7 @@ const chunk = 1024
 // inParts works through the list. What a part needs is loaded, while it is worked
 // on the next one's is read, and in the end it is forgotten.
 func inParts[T any](v View, list []T, need func([]T) Need, work func([]T) error) error {
-	size := min(chunk, max(chunk/8, (len(list)+3)/4)) // a short list is worth some parts too
+	size := min(chunk, max(chunk/8, (len(list)+1)/2)) // the halves of a short list are read side by side
 	first := func() []T { return list[:min(size, len(list))] }
 	next := need(first())
 	for len(list) > 0 {
