@@ -306,14 +306,64 @@ func (s *Sets) Compact(k Kind) error {
 	if len(runs) < 2 {
 		return nil
 	}
-	level := int64(0)
+	level, rest := int64(0), int64(0)
 	for _, r := range runs {
-		level = max(level, r.level)
+		level, rest = max(level, r.level), rest+r.recs
 	}
-	if err := s.merge(k, slices.Clone(runs), level); err != nil {
+	fold := s.merge
+	if big := runs[largest(runs)].recs; (rest-big)*foldBy <= big {
+		fold = s.fold
+	}
+	if err := fold(k, slices.Clone(runs), level); err != nil {
 		return err
 	}
 	return s.writeRuns(k)
+}
+
+// foldBy is how many times larger a run must be than all others for these to be
+// written into its chunks, rather than all of it again.
+const foldBy = 8
+
+// fold puts the records of all other runs into the largest.
+func (s *Sets) fold(k Kind, runs []run, _ int64) error {
+	at := largest(runs)
+	into := runs[at]
+	rest := slices.Delete(runs, at, at+1)
+	m, err := s.open(k, rest, nil, nil)
+	if err != nil {
+		return err
+	}
+	var some Recs
+	for more := true; more; {
+		some.Reset()
+		for more && some.Len() < bulkRecs {
+			rec, err := m.next()
+			if err != nil {
+				return err
+			}
+			if more = rec != nil; more {
+				some.Add(rec)
+			}
+		}
+		if err := s.edit(k, &into, &some, some.order(0), nil); err != nil {
+			return err
+		}
+	}
+	if err := s.drop(k, rest); err != nil {
+		return err
+	}
+	s.runs[k] = []run{into}
+	return nil
+}
+
+// drop removes the chunks of runs.
+func (s *Sets) drop(k Kind, runs []run) error {
+	for _, r := range runs {
+		if _, err := s.tx.Exec("DELETE FROM chunk WHERE kind = ? AND run = ?", int64(k), r.no); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Kinds returns the sets that have several runs.
@@ -359,10 +409,8 @@ func (s *Sets) merge(k Kind, old []run, level int64) error {
 	if err := w.close(); err != nil {
 		return err
 	}
-	for _, r := range old {
-		if _, err := s.tx.Exec("DELETE FROM chunk WHERE kind = ? AND run = ?", int64(k), r.no); err != nil {
-			return err
-		}
+	if err := s.drop(k, old); err != nil {
+		return err
 	}
 	gone := func(r run) bool { return slices.ContainsFunc(old, func(o run) bool { return o.no == r.no }) }
 	s.runs[k] = append(slices.DeleteFunc(s.runs[k], gone), run{no: no, level: level, recs: n})

@@ -187,6 +187,51 @@ func TestOneChangeWritesOneChunk(t *testing.T) {
 	})
 }
 
+// TestFewAreFoldedIntoMany compacts a large run and a small one: only the chunks
+// into which the small one falls are written.
+func TestFewAreFoldedIntoMany(t *testing.T) {
+	d := open(t)
+	load := func(first, step, n int) {
+		write(t, d, func(tx *db.Tx) error {
+			s := New(tx)
+			for i := range n {
+				s.Add(1, binary.BigEndian.AppendUint64(nil, uint64(first+step*i)))
+			}
+			return s.Flush()
+		})
+	}
+	load(0, 2, 200_000)
+	load(100_001, 2, 5000) // between those, side by side
+	write(t, d, func(tx *db.Tx) error {
+		s := New(tx)
+		if kinds, err := s.Kinds(); err != nil || len(kinds) != 1 {
+			t.Fatalf("%v sets have several runs, want one: %v", kinds, err)
+		}
+		before := written(t, tx)
+		if err := s.Compact(1); err != nil {
+			return err
+		}
+		if n := written(t, tx) - before; n > 80 {
+			t.Errorf("5000 records among 200,000 wrote %d rows, want at most 80", n)
+		}
+		if kinds, err := s.Kinds(); err != nil || len(kinds) > 0 {
+			t.Errorf("%v sets have several runs yet: %v", kinds, err)
+		}
+		n, last := 0, []byte(nil)
+		err := s.Scan(1, nil, nil, func(rec []byte) bool {
+			if bytes.Compare(last, rec) >= 0 {
+				t.Fatalf("%x comes after %x", rec, last)
+			}
+			n, last = n+1, bytes.Clone(rec)
+			return true
+		})
+		if n != 205_000 {
+			t.Errorf("%d records, want 205,000", n)
+		}
+		return err
+	})
+}
+
 func written(t *testing.T, tx *db.Tx) (n int64) {
 	t.Helper()
 	if _, err := tx.One([]any{&n}, "SELECT total_changes()"); err != nil {
