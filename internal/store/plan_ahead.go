@@ -127,12 +127,7 @@ func (a *Accepting) Chunk(t *Tx, no int64) (*units.Chunk, error) {
 
 // packedFrom reads n chunks of a plan, or as many as there are.
 func (t *Tx) packedFrom(plan, from, n int64) (list []*units.Packed, err error) {
-	var no int64
-	var hashes, body []byte
-	err = t.db.Each([]any{&no, &hashes, &body}, func() error {
-		p, err := units.Open(plan, no, hashes, body)
-		list = append(list, p)
-		return err
-	}, "SELECT no, hashes, body FROM plan_chunk WHERE plan = ? AND no >= ? AND no < ? ORDER BY no", plan, from, from+n)
+	err = t.eachPacked(nil, func(_ chunkNo, p *units.Packed) { list = append(list, p) },
+		"plan_chunk p WHERE p.plan = ? AND p.no >= ? AND p.no < ? ORDER BY p.no", plan, from, from+n)
 	return list, err
 }

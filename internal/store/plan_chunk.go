@@ -18,16 +18,26 @@ func (t *Tx) packed(plan, no int64) (*units.Packed, error) {
 	if p := t.store.chunks.Get(plan, no); p != nil {
 		return p, nil
 	}
-	var hashes, body []byte
-	found, err := t.db.One([]any{&hashes, &body}, "SELECT hashes, body FROM plan_chunk WHERE plan = ? AND no = ?", plan, no)
-	if err != nil || !found {
+	var p *units.Packed
+	err := t.eachPacked(nil, func(_ chunkNo, x *units.Packed) { p = x }, "plan_chunk p WHERE p.plan = ? AND p.no = ?", plan, no)
+	if err != nil || p == nil {
 		return nil, err
 	}
-	p, err := units.Open(plan, no, hashes, body)
-	if err == nil {
-		t.store.chunks.Put(p)
-	}
-	return p, err
+	t.store.chunks.Put(p)
+	return p, nil
+}
+
+// eachPacked reads chunks, p in the rest of the statement.
+func (t *Tx) eachPacked(b *db.Batch, fn func(chunkNo, *units.Packed), from string, args ...any) error {
+	var c chunkNo
+	var hashes, body []byte
+	return t.db.EachOf(b, []any{&c.plan, &c.no, &hashes, &body}, func() error {
+		p, err := units.Open(c.plan, c.no, hashes, body)
+		if err == nil {
+			fn(c, p)
+		}
+		return err
+	}, "SELECT p.plan, p.no, p.hashes, p.body FROM "+from, args...)
 }
 
 // Chunk reads a part of a plan; nil behind the last.
@@ -73,12 +83,7 @@ func (t *Tx) together(rows []todo) error {
 		t.opened = nil
 		return nil
 	}
-	var c chunkNo
-	var hashes, body []byte
-	err := t.db.EachOf(b, []any{&c.plan, &c.no, &hashes, &body}, func() (err error) {
-		t.opened[c], err = units.Open(c.plan, c.no, hashes, body)
-		return err
-	}, "SELECT p.plan, p.no, p.hashes, p.body FROM @feed CROSS JOIN plan_chunk p WHERE p.plan = feed.c0 AND p.no = feed.c1")
+	err := t.eachPacked(b, func(c chunkNo, p *units.Packed) { t.opened[c] = p }, "@feed CROSS JOIN plan_chunk p WHERE p.plan = feed.c0 AND p.no = feed.c1")
 	if err != nil {
 		return err
 	}

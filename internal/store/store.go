@@ -98,6 +98,9 @@ var ErrNotOwner = db.ErrNotOwner
 // Fault is a fault in Muster itself, met in work beside a transaction.
 type Fault = db.Fault
 
+// Guard calls fn. A fault in it becomes an error.
+func Guard(fn func() error) error { return db.Guard(fn) }
+
 // Own takes the right to work with something, which one process has at a time:
 // a connector, or "" for deciding. It ends with release, or with the process.
 func (s *Store) Own(ctx context.Context, what string) (release func(), err error) {

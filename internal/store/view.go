@@ -21,6 +21,16 @@ type View struct {
 	t     *Tx
 	order map[string]int // connectors in the order of the rules
 
+	read // since the view has forgotten
+
+	coming, arriving *coming // what is read for when the view has forgotten this; what was read for now
+
+	kept   *Kept // of this view
+	before *Kept // of an earlier one; nil if there is none, or something changed since
+}
+
+// read is what was loaded.
+type read struct {
 	entries   map[object.ID]*space.Entry
 	byKey     map[int64]*space.Entry
 	objects   map[object.ID]*metaverse.Object
@@ -38,11 +48,14 @@ type View struct {
 	unheld     []*space.Entry // loaded, but for the holds on their links
 	linkHolds  map[object.ID][]*engine.Hold
 	remembered map[object.ID]bool
+}
 
-	coming, arriving *coming // what is read for when the view has forgotten this; what was read for now
-
-	kept   *Kept // of this view
-	before *Kept // of an earlier one; nil if there is none, or something changed since
+func newRead() read {
+	return read{entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
+		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
+		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
+		namers: map[object.ID][]object.ID{}, referrers: map[object.ID][]object.ID{}, names: map[engine.Name]named{},
+		linkHolds: map[object.ID][]*engine.Hold{}, remembered: map[object.ID]bool{}}
 }
 
 var _ engine.View = (*View)(nil)
@@ -61,12 +74,7 @@ func (t *Tx) View(connectors []string) *View {
 // Forget drops what was loaded.
 func (v *View) Forget() {
 	v.keep()
-	*v = View{t: v.t, order: v.order, kept: v.kept, before: v.before, arriving: v.coming,
-		entries: map[object.ID]*space.Entry{}, byKey: map[int64]*space.Entry{}, objects: map[object.ID]*metaverse.Object{}, of: map[object.ID][]*space.Entry{},
-		holds: map[object.ID][]*engine.Hold{}, approved: map[object.ID]map[engine.Hash]bool{}, links: map[object.ID]object.ID{},
-		accounts: map[object.ID]map[string]bool{}, matches: map[engine.Key][]object.ID{}, offered: map[engine.Key][]object.ID{},
-		namers: map[object.ID][]object.ID{}, referrers: map[object.ID][]object.ID{}, names: map[engine.Name]named{},
-		linkHolds: map[object.ID][]*engine.Hold{}, remembered: map[object.ID]bool{}}
+	v.read, v.arriving, v.coming = newRead(), v.coming, nil
 }
 
 // Load reads what is needed, a kind of thing at a time.

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"maps"
-
 	"muster/internal/base/object"
 	"muster/internal/store/db"
 	"muster/internal/sync/engine"
@@ -63,31 +61,14 @@ func (v *View) unknown(need engine.Need) (entries, objects []object.ID) {
 	return entries, objects
 }
 
-// arrive takes over what was read ahead.
+// arrive takes over what was read ahead: nothing else is loaded yet.
 func (v *View) arrive() {
 	c := v.arriving
-	v.arriving = nil
 	if c == nil {
 		return
 	}
-	<-c.done
-	x := c.view
-	if x == nil {
-		return
+	v.arriving = nil
+	if <-c.done; c.view != nil {
+		v.read = c.view.read
 	}
-	maps.Copy(v.entries, x.entries)
-	maps.Copy(v.byKey, x.byKey)
-	maps.Copy(v.objects, x.objects)
-	maps.Copy(v.of, x.of)
-	maps.Copy(v.holds, x.holds)
-	maps.Copy(v.approved, x.approved)
-	maps.Copy(v.links, x.links)
-	maps.Copy(v.accounts, x.accounts)
-	maps.Copy(v.matches, x.matches)
-	maps.Copy(v.offered, x.offered)
-	maps.Copy(v.namers, x.namers)
-	maps.Copy(v.referrers, x.referrers)
-	maps.Copy(v.names, x.names)
-	maps.Copy(v.linkHolds, x.linkHolds)
-	maps.Copy(v.remembered, x.remembered)
 }

@@ -156,6 +156,9 @@ func (s *Sets) flush(k Kind) error {
 // sorted returns the last change of each record, sorted by record. It is not
 // changed afterwards.
 func (c *changes) sorted() []uint32 {
+	if c.seen == c.recs.Len() {
+		return c.order
+	}
 	tail := c.recs.order(c.seen)
 	out := make([]uint32, 0, len(c.order)+len(tail))
 	rest := c.order
@@ -171,9 +174,7 @@ func (c *changes) sorted() []uint32 {
 		}
 		rest = rest[n:]
 	}
-	if len(tail) > 0 {
-		c.order, c.seen = append(out, rest...), c.recs.Len()
-	}
+	c.order, c.seen = append(out, rest...), c.recs.Len()
 	return c.order
 }
 

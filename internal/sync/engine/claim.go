@@ -195,8 +195,10 @@ func (d *Decider) freeName(v View, id object.ID, typ string, w metaverse.Claim) 
 		if d.given(name, id) {
 			continue
 		}
-		if err := v.Load(Need{Names: []Name{name}}); err != nil {
-			return "", err
+		if n > 1 { // the wish is loaded
+			if err := v.Load(Need{Names: []Name{name}}); err != nil {
+				return "", err
+			}
 		}
 		free, err := d.nobodys(v, name, id)
 		if err != nil {

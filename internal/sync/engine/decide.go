@@ -92,8 +92,8 @@ type Tally struct {
 	Again     []object.ID // objects that a change of these may reach, not yet in the plan
 	counted   []counted
 	protected []protected
-	unwanted  []counted  // accounts that would join an object which wants none as things are held
-	slabs     [][]Change // in which the changes are
+	unwanted  []counted // accounts that would join an object which wants none as things are held
+	slabs     []*slab   // in which the changes are
 }
 
 // Counts adds how many changes of each kind guards counted in the batch: those

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,38 +75,6 @@ type Decider struct {
 	alone int64  // entries that were tried and stay without a link
 
 	before map[[2]string]*rules.Outflow // of Trigger.Before: by rule and attribute
-
-	slabs struct {
-		sync.Mutex
-		free [][]Change
-	}
-}
-
-// newSlab returns memory for changes that was used before, or new one.
-func (d *Decider) newSlab() []Change {
-	d.slabs.Lock()
-	defer d.slabs.Unlock()
-	last := len(d.slabs.free) - 1
-	if last < 0 {
-		return make([]Change, 0, roomChanges)
-	}
-	s := d.slabs.free[last]
-	d.slabs.free = d.slabs.free[:last]
-	return s
-}
-
-// Done says that nobody needs the verdicts of a batch any more, nor any change in
-// them: the next batches are written over them. What guards counted stays.
-func (d *Decider) Done(t *Tally) {
-	for _, s := range t.slabs {
-		clear(s[:cap(s)])
-	}
-	d.slabs.Lock()
-	defer d.slabs.Unlock()
-	for _, s := range t.slabs {
-		d.slabs.free = append(d.slabs.free, s[:0])
-	}
-	t.Verdicts, t.slabs = nil, nil
 }
 
 // Begin prepares a decision. The rules must have been checked.

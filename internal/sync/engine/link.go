@@ -258,10 +258,7 @@ func (l *linker) merge() error {
 	l.news = nil
 	slices.SortFunc(news, place.compare)
 	all := make([]object.ID, 0, len(l.todo)+len(news))
-	for ids := range slices.Chunk(l.todo, chunk) {
-		if err := l.v.Load(Need{Entries: ids}); err != nil {
-			return err
-		}
+	err := inParts(l.v, l.todo, needEntries, func(ids []object.ID) error {
 		for _, id := range ids {
 			if e := l.v.Entry(id); e != nil {
 				for p := l.placeOf(e); len(news) > 0 && news[0].compare(p) < 0; news = news[1:] {
@@ -270,7 +267,10 @@ func (l *linker) merge() error {
 				all = append(all, id)
 			}
 		}
-		l.v.Forget()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for _, p := range news {
 		all = append(all, p.id)

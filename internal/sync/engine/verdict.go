@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"muster/internal/base/object"
@@ -43,21 +44,33 @@ func (w *worker) changes(h *hub, m mode) *Unit {
 	return u
 }
 
-// roomChanges is how many changes are given memory at once: those of some units.
-const roomChanges = 2048
+// slab is memory for the changes of some units.
+type slab [2048]Change
+
+var slabs = sync.Pool{New: func() any { return &slab{} }}
 
 // room returns memory for n changes.
 func (w *worker) room(n int) []Change {
-	if cap(w.slab)-len(w.slab) < n {
-		if n > roomChanges/4 {
+	if n > len(w.free) {
+		if n > len(slab{})/4 {
 			return make([]Change, 0, n)
 		}
-		w.slab = w.newSlab()
-		w.slabs = append(w.slabs, w.slab)
+		s := slabs.Get().(*slab) //nolint:forcetypeassert,errcheck // nothing else is put there
+		w.slabs, w.free = append(w.slabs, s), s[:]
 	}
-	at := len(w.slab)
-	w.slab = w.slab[:at+n]
-	return w.slab[at : at : at+n]
+	out := w.free[:0:n]
+	w.free = w.free[n:]
+	return out
+}
+
+// Done says that nobody needs the verdicts of the batch any more, nor any change
+// in them: other batches are written over them. What guards counted stays.
+func (t *Tally) Done() {
+	for _, s := range t.slabs {
+		clear(s[:])
+		slabs.Put(s)
+	}
+	t.Verdicts, t.slabs = nil, nil
 }
 
 func (w *worker) lifeChanges(h *hub, u *Unit, alive bool) {

@@ -32,8 +32,8 @@ type worker struct {
 	*Decider
 	v     View
 	hubs  map[object.ID]*hub
-	slab  []Change // in which changes are written
-	slabs [][]Change
+	slabs []*slab  // in which changes are written
+	free  []Change // of the last
 }
 
 // hub is one object while it is decided.

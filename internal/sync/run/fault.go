@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"muster/internal/base/object"
@@ -29,15 +27,10 @@ type faultError struct {
 	connector, anchor string // by what entry the object was founded that was worked with, where that is known
 }
 
-// faultOf is the fault that was recovered as value, while something worked with
-// the object.
-func faultOf(object string, value any) *faultError {
-	report := string(debug.Stack())
-	if f, ok := value.(*store.Fault); ok {
-		value, report = f.Value, f.Stack
-	}
-	return &faultError{Problem: problem.Problem{Code: codeFault, Object: object, Message: fmt.Sprintf("a fault in Muster itself: %v", value),
-		Fix: "send us its report, which «muster runs --json» shows beside it"}, report: report}
+// faultOf is a fault that was met while something worked with the object.
+func faultOf(object string, f *store.Fault) *faultError {
+	return &faultError{Problem: problem.Problem{Code: codeFault, Object: object, Message: f.Error(),
+		Fix: "send us its report, which «muster runs --json» shows beside it"}, report: f.Stack}
 }
 
 // Unwrap gives the problem, which is what people read.
@@ -55,13 +48,8 @@ func guarded[T any](x *Connected, fn func() (T, error)) (out T, err error) {
 
 // guard calls fn, which works with the object. A fault in it becomes an error;
 // so does one that the store met in work of its own.
-func guard(object string, fn func() error) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = faultOf(object, fault)
-		}
-	}()
-	err = fn()
+func guard(object string, fn func() error) error {
+	err := store.Guard(fn)
 	var fault *store.Fault
 	if errors.As(err, &fault) {
 		err = faultOf(object, fault)

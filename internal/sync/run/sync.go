@@ -591,7 +591,7 @@ func (d *deciding) take(w *store.PlanWriter, b *batch) error {
 			d.notes = append(d.notes, note{object: v.Object, due: v.Due, redue: v.Unit == nil && !v.Due.Equal(v.WasDue), ended: v.Ended, waiting: slices.Clone(v.Waiting), origins: v.Origins})
 		}
 	}
-	d.dec.Done(t) // the units are stored
+	t.Done() // the units are stored
 	return nil
 }
 
